@@ -1,0 +1,16 @@
+// Parallel loops over independent pieces of work.
+#pragma once
+#include <cstddef>
+#include <functional>
+
+namespace pare {
+
+/// Threads that parallel loops use; at least 1. Default: the cores this process may run on.
+int threads();
+void set_threads(int count);
+
+/// Calls `work(i)` once for every i in [0, count), on threads() threads, in any order. `work` must not depend on the
+/// order, so that results do not depend on the number of threads. The first exception is thrown again to the caller.
+void parallel_for(std::size_t count, const std::function<void(std::size_t)>& work);
+
+}  // namespace pare

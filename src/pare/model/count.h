@@ -1,0 +1,28 @@
+// Operation and parameter counts, by the conventions of the published tables: a MAC is one multiply and one add of a
+// convolution, Gemm or MatMul; biases, normalisation, activations and pooling are not counted as MACs.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "pare/model/model.h"
+
+namespace pare::model {
+
+struct LayerCount {
+  std::string name;
+  Op op;
+  std::vector<std::int64_t> input, output;  // shapes for one sample
+  std::int64_t macs = 0;        // for one sample
+  std::int64_t parameters = 0;  // float constants that this node reads; a shared one is counted at its first reader
+};
+
+struct Counts {
+  std::vector<LayerCount> layers;  // in the order of the nodes; only those with MACs or parameters
+  std::int64_t macs = 0, parameters = 0;
+  std::int64_t weight_bytes = 0;  // bytes of those constants as the file holds them
+};
+
+/// For one sample (the unknown first dimension of the inputs set to 1).
+Counts count(const Model& model);
+
+}  // namespace pare::model
