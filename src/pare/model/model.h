@@ -6,8 +6,8 @@
 #include <variant>
 #include <vector>
 
-#include "pare/number/codec.h"
 #include "pare/number/format.h"
+#include "pare/number/tensor_codec.h"
 
 namespace pare::model {
 
@@ -106,9 +106,7 @@ struct ConstantOfShapeAttributes { std::shared_ptr<const Tensor> value; };  // o
 struct LrnAttributes { float alpha = 1e-4f, beta = 0.75f, bias = 1; std::int64_t size = 1; };
 struct ModAttributes { bool fmod = false; };
 
-/// How scales are laid over a tensor. tensor: one scale. channel: one for each index of `axis`. group: the elements of
-/// one channel, in row-major order, in runs of `group_size` (the last may be shorter): scales [channels, groups].
-enum class Granularity { tensor, channel, group };
+using number::Granularity;
 
 /// fake_quantize: inputs x float32, scales float32 [1], [channels] or [channels, groups]; output decode(encode(x)).
 /// dequantize: inputs packed codes u8 [bytes] in the row-major order of `shape`, scales as above; output float32 `shape`.

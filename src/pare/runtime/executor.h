@@ -1,0 +1,44 @@
+// Runs a Model on torch.
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "pare/model/model.h"
+
+namespace pare::runtime {
+
+/// A model made ready to run. Constants are shared with the Model; whatever depends on constants alone is computed once.
+/// Intermediate tensors are freed after their last use. Differentiable: gradients flow to inputs and parameters that
+/// require them, when at::GradMode is on.
+class Executor {
+ public:
+  /// Sees each node's outputs as soon as they are there and may replace them. Called in topological order.
+  using Observer = std::function<void(std::size_t node, std::vector<at::Tensor>& outputs)>;
+
+  /// With `trainable`, float constants are parameters: nothing is computed ahead from them.
+  explicit Executor(const model::Model& model, bool trainable = false);
+
+  /// One run; inputs in the order of model.inputs. Throws Error where an input does not fit the model's shape.
+  std::vector<at::Tensor> run(const std::vector<at::Tensor>& inputs, const Observer& observer = {}) const;
+
+  /// The float32 constants that nodes read, by value name; copies of the model's, to be trained in place. Empty unless
+  /// `trainable`.
+  std::map<std::string, at::Tensor>& parameters() { return parameters_; }
+
+  const model::Model& model() const { return model_; }
+
+ private:
+  void check_inputs(const std::vector<at::Tensor>& inputs) const;
+
+  model::Model model_;
+  std::vector<at::Tensor> constants_;               // by ValueId, undefined where computed at run time
+  std::map<std::string, at::Tensor> parameters_;
+  std::vector<std::size_t> order_;                  // nodes that are run each time
+  std::vector<std::vector<model::ValueId>> freed_;  // by position in order_: values no longer needed after it
+};
+
+}  // namespace pare::runtime
