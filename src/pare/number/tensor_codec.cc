@@ -111,6 +111,13 @@ void gather_channel(const float* x, const Layout& layout, std::size_t channel, f
   gather(x, layout, channel, out);
 }
 
+std::vector<float> spread_scales(const Layout& layout, const float* scales) {
+  std::vector<float> spread(layout.elements());
+  transform(spread.data(), layout, scales, spread.data(),
+            [](const float*, std::size_t n, float scale, float* out) { std::fill_n(out, n, scale); });
+  return spread;
+}
+
 void encode_tensor(const Format& format, Ties ties, const float* x, const Layout& layout, const float* scales,
                    std::uint8_t* codes) {
   transform(x, layout, scales, codes, [&](const float* in, std::size_t n, float scale, std::uint8_t* out) {

@@ -32,6 +32,9 @@ Layout layout(const std::vector<std::int64_t>& shape, Granularity granularity, s
 /// The elements of one channel in row-major order: out [outer * inner].
 void gather_channel(const float* x, const Layout& layout, std::size_t channel, float* out);
 
+/// The scale of every element: out [layout.elements()].
+std::vector<float> spread_scales(const Layout& layout, const float* scales);
+
 /// x [layout.elements()], scales [layout.scales()].
 void encode_tensor(const Format& format, Ties ties, const float* x, const Layout& layout, const float* scales,
                    std::uint8_t* codes);

@@ -34,6 +34,7 @@ class SortedValues {
   SortedValues(const float* values, std::size_t count);
 
   std::size_t size() const { return values_.size(); }
+  const std::vector<float>& values() const { return values_; }  // ascending
   float lowest() const { return values_.empty() ? 0 : values_.front(); }
   float highest() const { return values_.empty() ? 0 : values_.back(); }
   float peak() const;  // the largest magnitude
