@@ -104,12 +104,12 @@ Json tried_details(const std::vector<NetworkCandidate>& tried) {
 
 Json finetune_details(const Finetuned& tuned) {
   Json epochs = Json::array(), loss = Json::array(), accuracy = Json::array();
-  for (std::size_t e = 0; e < tuned.epochs.size(); ++e) {
+  for (std::size_t e = 0; e < tuned.trained.epochs.size(); ++e) {
     epochs.push_back(e);
-    loss.push_back(e == 0 ? Json() : Json(tuned.epochs[e].loss));
-    accuracy.push_back(tuned.epochs[e].accuracy);
+    loss.push_back(e == 0 ? Json() : Json(tuned.trained.epochs[e].loss));
+    accuracy.push_back(tuned.trained.epochs[e].accuracy);
   }
-  return {{"epochs", epochs}, {"loss", loss}, {"accuracy", accuracy}, {"kept_epoch", tuned.best}};
+  return {{"epochs", epochs}, {"loss", loss}, {"accuracy", accuracy}, {"kept_epoch", tuned.trained.best}};
 }
 
 }  // namespace pare::quantize

@@ -26,14 +26,38 @@ Tensors gather_inputs(const model::Node& node, const std::vector<at::Tensor>& sl
   return in;
 }
 
+/// Constants that training may change: weights and biases of layers, affine parts of normalisation, quantiser steps.
+/// Not limits, exponents, statistics or shapes.
+std::vector<bool> find_parameters(const model::Model& m) {
+  std::vector<bool> parameter(m.values.size());
+  for (const model::Node& node : m.nodes) {
+    std::size_t first = 0, last = 0;
+    switch (node.op) {
+      case model::Op::conv:
+      case model::Op::gemm: first = 1, last = 3; break;
+      case model::Op::batch_normalization: first = 1, last = 3; break;
+      case model::Op::prelu: first = 1, last = 2; break;
+      case model::Op::matmul:
+      case model::Op::fake_quantize: last = 2; break;
+      default: break;
+    }
+    for (std::size_t i = first; i < std::min(last, node.inputs.size()); ++i)
+      if (node.inputs[i] != no_value) parameter[index(node.inputs[i])] = true;
+  }
+  for (std::size_t v = 0; v < m.values.size(); ++v)
+    parameter[v] = parameter[v] && m.values[v].constant && m.values[v].type == model::ElementType::f32;
+  return parameter;
+}
+
 }  // namespace
 
 Executor::Executor(const model::Model& model, bool trainable) : model_(model), constants_(model.values.size()) {
+  const auto parameter = trainable ? find_parameters(model_) : std::vector<bool>(model_.values.size());
   for (std::size_t i = 0; i < model_.values.size(); ++i) {
     const model::Value& value = model_.values[i];
     if (!value.constant) continue;
     constants_[i] = as_torch(value.constant);
-    if (trainable && value.type == model::ElementType::f32) {
+    if (parameter[i]) {
       constants_[i] = constants_[i].clone();
       parameters_[value.name] = constants_[i];
     }
@@ -45,7 +69,7 @@ Executor::Executor(const model::Model& model, bool trainable) : model_(model), c
   for (std::size_t n = 0; n < model_.nodes.size(); ++n) {
     const model::Node& node = model_.nodes[n];
     const bool ahead = std::ranges::all_of(node.inputs, [&](ValueId id) {
-      return id == no_value || (!computed[index(id)] && !parameters_.contains(model_.value(id).name));
+      return id == no_value || (!computed[index(id)] && !parameter[index(id)]);
     });
     if (!ahead) {
       order_.push_back(n);

@@ -19,14 +19,13 @@ class Executor {
   /// Sees each node's outputs as soon as they are there and may replace them. Called in topological order.
   using Observer = std::function<void(std::size_t node, std::vector<at::Tensor>& outputs)>;
 
-  /// With `trainable`, float constants are parameters: nothing is computed ahead from them.
+  /// With `trainable`, weights, biases and quantiser steps are parameters: nothing is computed ahead from them.
   explicit Executor(const model::Model& model, bool trainable = false);
 
   /// One run; inputs in the order of model.inputs. Throws Error where an input does not fit the model's shape.
   std::vector<at::Tensor> run(const std::vector<at::Tensor>& inputs, const Observer& observer = {}) const;
 
-  /// The float32 constants that nodes read, by value name; copies of the model's, to be trained in place. Empty unless
-  /// `trainable`.
+  /// Parameters by value name; copies of the model's constants, to be trained in place. Empty unless `trainable`.
   std::map<std::string, at::Tensor>& parameters() { return parameters_; }
 
   const model::Model& model() const { return model_; }
