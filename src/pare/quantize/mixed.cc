@@ -1,6 +1,6 @@
 #include "pare/quantize/mixed.h"
 
-#include <fmt/format.h>
+#include <ATen/ATen.h>
 
 #include <algorithm>
 #include <numeric>
@@ -29,8 +29,7 @@ double drop_of(const at::Tensor& logits, const Judge& judge) {
 
 class Widening {
  public:
-  Widening(const Calibrated& network, const Judge& judge, const NetworkCandidate& narrow, int bits,
-           const Options& options)
+  Widening(const Calibrated& network, const Judge& judge, const NetworkCandidate& narrow, const Options& options)
       : network_(network),
         judge_(judge),
         narrow_(narrow),
@@ -86,9 +85,9 @@ class Widening {
 
 }  // namespace
 
-MixedResult widen_layers(const Calibrated& network, const Judge& judge, const NetworkCandidate& narrow, int bits,
+MixedResult widen_layers(const Calibrated& network, const Judge& judge, const NetworkCandidate& narrow,
                          const Options& options) {
-  const Widening widening(network, judge, narrow, bits, options);
+  const Widening widening(network, judge, narrow, options);
   const auto order = widening.order();
   const auto first = [&](std::size_t count) {
     return std::vector<std::size_t>(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count));

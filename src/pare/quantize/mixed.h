@@ -19,7 +19,7 @@ struct MixedResult {
 /// the drop on the selection samples is at most options.max_drop, or, with options.average_bits, as far as that mean
 /// width of the weights allows. Order: Select::network ranks layers by how much divergence each one alone takes away a
 /// bit added; Select::tensor by the paper's score, the error of weight and input.
-MixedResult widen_layers(const Calibrated& network, const Judge& judge, const NetworkCandidate& narrow, int bits,
+MixedResult widen_layers(const Calibrated& network, const Judge& judge, const NetworkCandidate& narrow,
                          const Options& options);
 
 }  // namespace pare::quantize

@@ -145,7 +145,7 @@ class Verb {
     Json decision{{"method", method}, {"bits", bits}};
     Json details = Json::object();
     if (method == "mixed") {
-      const MixedResult mixed = widen_layers(network_, judge_, chosen, bits, options);
+      const MixedResult mixed = widen_layers(network_, judge_, chosen, options);
       chosen = mixed.candidate;
       decision["wide_bits"] = 8;
       decision["wide_layers"] = mixed.wide_layers;
