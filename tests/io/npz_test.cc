@@ -63,7 +63,8 @@ TEST(Npy, RefusesWhatItCannotRead) {
   EXPECT_THAT(message(npy(dictionary("|O", "(1,)"), "x")), HasSubstr("pickled"));
   EXPECT_THAT(message(npy(dictionary(">f4", "(1,)"), "xxxx")), HasSubstr("big-endian"));
   EXPECT_THAT(message(npy(dictionary("<c8", "(1,)"), "xxxxxxxx")), HasSubstr("'<c8'"));
-  EXPECT_THAT(message(npy(dictionary("<f4", "(1,)"), "xxx")), HasSubstr("3 bytes of elements where its shape asks for 4"));
+  EXPECT_THAT(message(npy(dictionary("<f4", "(1,)"), "xxx")),
+              HasSubstr("3 bytes of elements where its shape asks for 4"));
   EXPECT_THAT(message(npy(dictionary("<f4", "(1,)"), "xxxxx")), HasSubstr("5 bytes"));
   EXPECT_THAT(message(npy(dictionary("<f4", "(4294967296, 4294967296)"), "")), HasSubstr("2^64"));
   EXPECT_THAT(message(npy(dictionary("<f4", "(4611686018427387904,)"), "")), HasSubstr("2^64"));
@@ -139,7 +140,9 @@ TEST(Npz, ReadsDeflatedMembersAndRefusesBombs) {
 TEST(Npz, RefusesForeignArchives) {
   const auto message = [](const std::string& bytes) { return error_of([&] { parse_npz(bytes, "test"); }); };
   EXPECT_THAT(message(""), HasSubstr("no .npz archive"));
-  EXPECT_THAT(message("\x7f" "ELF and more than the twenty-two bytes"), HasSubstr("no .npz archive"));
+  EXPECT_THAT(message("\x7f"
+                      "ELF and more than the twenty-two bytes"),
+              HasSubstr("no .npz archive"));
   std::string other = to_npz({{"x", bytes_array("abc")}});
   for (std::size_t at = 0; (at = other.find(".npy", at)) != std::string::npos;) other.replace(at, 4, ".pkl");
   EXPECT_THAT(message(other), HasSubstr("'x.pkl', which is no .npy array"));
