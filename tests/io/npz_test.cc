@@ -114,7 +114,7 @@ std::string deflated(const std::string& content, std::uint32_t expanded) {
   deflateEnd(&stream);
   const auto number = [](std::size_t value, int bytes) {
     std::string out;
-    for (int i = 0; i < bytes; ++i) out += static_cast<char>(value >> (8 * i) & 0xff);
+    for (int i = 0; i < bytes; ++i, value >>= 8) out += static_cast<char>(value & 0xff);
     return out;
   };
   const auto crc = crc32_z(0, reinterpret_cast<const Bytef*>(content.data()), content.size());

@@ -144,8 +144,9 @@ Preprocess parse_preprocess(std::string_view text, const std::string& where) {
                 where, "write it as TOML: size = 224");
   }
   Preprocess out;
-  for (const auto& [key, node] : table) {
-    const std::string name(key.str());
+  for (const auto& entry : table) {
+    const toml::node& node = entry.second;  // not a structured binding: clang 14 cannot capture those
+    const std::string name(entry.first.str());
     const auto fail = [&](const std::string& what, const std::string& mend) {
       throw Error(fmt::format("line {}: {} {}", node.source().begin.line, printable(name), what), where, mend);
     };
