@@ -63,7 +63,8 @@ TEST(Npy, RefusesWhatItCannotRead) {
   EXPECT_THAT(message(npy(dictionary("|O", "(1,)"), "x")), HasSubstr("pickled"));
   EXPECT_THAT(message(npy(dictionary(">f4", "(1,)"), "xxxx")), HasSubstr("big-endian"));
   EXPECT_THAT(message(npy(dictionary("<c8", "(1,)"), "xxxxxxxx")), HasSubstr("'<c8'"));
-  EXPECT_THAT(message(npy(dictionary("<f4", "(1,)"), "xxx")), HasSubstr("3 bytes of elements where its shape asks for 4"));
+  EXPECT_THAT(message(npy(dictionary("<f4", "(1,)"), "xxx")),
+              HasSubstr("3 bytes of elements where its shape asks for 4"));
   EXPECT_THAT(message(npy(dictionary("<f4", "(1,)"), "xxxxx")), HasSubstr("5 bytes"));
   EXPECT_THAT(message(npy(dictionary("<f4", "(4294967296, 4294967296)"), "")), HasSubstr("2^64"));
   EXPECT_THAT(message(npy(dictionary("<f4", "(4611686018427387904,)"), "")), HasSubstr("2^64"));
@@ -113,7 +114,7 @@ std::string deflated(const std::string& content, std::uint32_t expanded) {
   deflateEnd(&stream);
   const auto number = [](std::size_t value, int bytes) {
     std::string out;
-    for (int i = 0; i < bytes; ++i) out += static_cast<char>(value >> (8 * i) & 0xff);
+    for (int i = 0; i < bytes; ++i, value >>= 8) out += static_cast<char>(value & 0xff);
     return out;
   };
   const auto crc = crc32_z(0, reinterpret_cast<const Bytef*>(content.data()), content.size());
@@ -139,7 +140,9 @@ TEST(Npz, ReadsDeflatedMembersAndRefusesBombs) {
 TEST(Npz, RefusesForeignArchives) {
   const auto message = [](const std::string& bytes) { return error_of([&] { parse_npz(bytes, "test"); }); };
   EXPECT_THAT(message(""), HasSubstr("no .npz archive"));
-  EXPECT_THAT(message("\x7f" "ELF and more than the twenty-two bytes"), HasSubstr("no .npz archive"));
+  EXPECT_THAT(message("\x7f"
+                      "ELF and more than the twenty-two bytes"),
+              HasSubstr("no .npz archive"));
   std::string other = to_npz({{"x", bytes_array("abc")}});
   for (std::size_t at = 0; (at = other.find(".npy", at)) != std::string::npos;) other.replace(at, 4, ".pkl");
   EXPECT_THAT(message(other), HasSubstr("'x.pkl', which is no .npy array"));

@@ -301,8 +301,8 @@ std::string npy_header(const Array& array) {
   if (array.shape.size() == 1) shape.pop_back();
   const char order = array.item_bytes == 1 || array.kind == 'S' ? '|' : '<';
   const int count = array.kind == 'U' ? array.item_bytes / 4 : array.item_bytes;
-  std::string text = fmt::format("{{'descr': '{}{}{}', 'fortran_order': False, 'shape': ({}), }}", order, array.kind,
-                                 count, shape);
+  std::string text =
+      fmt::format("{{'descr': '{}{}{}', 'fortran_order': False, 'shape': ({}), }}", order, array.kind, count, shape);
   const std::size_t fixed = 10;
   text.append((64 - (fixed + text.size() + 1) % 64) % 64, ' ');
   text += '\n';

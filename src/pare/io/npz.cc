@@ -53,8 +53,7 @@ class Zip {
   }
 
  private:
-  [[noreturn]] void fail(const std::string& what,
-                         const std::string& mend = "copy or download the file again") const {
+  [[noreturn]] void fail(const std::string& what, const std::string& mend = "copy or download the file again") const {
     throw Error(what, where_, mend);
   }
   [[noreturn]] void damaged() const { fail("its zip directory is damaged or cut off"); }
@@ -65,7 +64,8 @@ class Zip {
   }
 
   Directory directory() const {
-    if (bytes_.size() < 4 || (load<std::uint32_t>(bytes_, 0) != local_magic && load<std::uint32_t>(bytes_, 0) != end_magic))
+    if (bytes_.size() < 4 ||
+        (load<std::uint32_t>(bytes_, 0) != local_magic && load<std::uint32_t>(bytes_, 0) != end_magic))
       fail("is no .npz archive (its first bytes are others)", "save it with numpy.savez");
     if (bytes_.size() < end_bytes) damaged();
     // the end record is followed by a comment of up to 65535 bytes
@@ -182,7 +182,7 @@ class Zip {
 };
 
 void put(std::string& out, std::uint64_t value, int bytes) {
-  for (int i = 0; i < bytes; ++i) out += static_cast<char>(value >> (8 * i) & 0xff);
+  for (int i = 0; i < bytes; ++i, value >>= 8) out += static_cast<char>(value & 0xff);
 }
 
 }  // namespace
@@ -203,8 +203,8 @@ std::string to_npz(const std::map<std::string, Array>& arrays) {
     if (offset + size >= in_64_bits || arrays.size() >= 0xffff || member.size() > 0xffff)
       throw Error("is too large to be written as one .npz (4 GiB)", name, "write fewer arrays a file");
     const std::uint32_t crc = crc32_of(array.bytes, crc32_of(header));
-    std::string common;  // what the local header and the directory's entry share
-    put(common, 20, 2);  // version that a reader needs
+    std::string common;       // what the local header and the directory's entry share
+    put(common, 20, 2);       // version that a reader needs
     put(common, 1 << 11, 2);  // names are UTF-8
     put(common, 0, 2);
     put(common, 0x00210000, 4);  // the first of January 1980, so that equal arrays make equal files

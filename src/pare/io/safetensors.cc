@@ -141,8 +141,7 @@ std::map<std::string, SafeTensor> parse_safetensors(std::string_view bytes, cons
   }
   if (at != data.size()) throw Error("has bytes after its last tensor", where, mend);
   // only now, when no byte can be asked for twice
-  for (const Placed& place : places)
-    out.at(place.name).bytes = data.substr(place.begin, place.end - place.begin);
+  for (const Placed& place : places) out.at(place.name).bytes = data.substr(place.begin, place.end - place.begin);
   return out;
 }
 
