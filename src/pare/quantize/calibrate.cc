@@ -75,15 +75,6 @@ TrainingSamples draw_samples(const io::Dataset& training, const Options& options
   return samples;
 }
 
-std::vector<double> channel_means(const at::Tensor& x, std::int64_t axis) {
-  if (axis < 0) axis += x.dim();
-  std::vector<std::int64_t> others;
-  for (std::int64_t i = 0; i < x.dim(); ++i)
-    if (i != axis) others.push_back(i);
-  const at::Tensor means = at::mean(x, others, /*keepdim=*/false, at::kDouble).contiguous();
-  return {means.data_ptr<double>(), means.data_ptr<double>() + means.numel()};
-}
-
 Calibrated calibrate(const model::Model& model, const io::Dataset& training, const TrainingSamples& samples,
                      const Options& options) {
   const c10::NoGradGuard no_gradients;
@@ -96,10 +87,6 @@ Calibrated calibrate(const model::Model& model, const io::Dataset& training, con
   const std::size_t batches = (samples.calibration.size() + options.batch - 1) / options.batch;
   std::map<ValueId, Collector> collectors;
   for (const ValueId id : layer_inputs(result.layers)) collectors.emplace(id, Collector(batches, options.seed));
-  std::map<std::size_t, std::size_t> layer_of_node;
-  for (std::size_t i = 0; i < result.layers.size(); ++i) layer_of_node[result.layers[i].node] = i;
-  std::vector<at::Tensor> mean_sums(result.layers.size());
-
   const runtime::Executor network(model);
   Progress progress("calibrating", samples.calibration.size());
   for (std::size_t b = 0; b < batches; ++b) {
@@ -112,21 +99,11 @@ Calibrated calibrate(const model::Model& model, const io::Dataset& training, con
     collect(model.inputs[0], input);
     network.run({input}, [&](std::size_t node, std::vector<at::Tensor>& outputs) {
       for (std::size_t o = 0; o < outputs.size(); ++o) collect(model.nodes[node].outputs[o], outputs[o]);
-      const auto layer = layer_of_node.find(node);
-      if (layer == layer_of_node.end()) return;
-      const auto means = channel_means(outputs[0], result.layers[layer->second].output_axis);
-      const at::Tensor weighted = at::tensor(means, at::kDouble) * static_cast<double>(count);
-      at::Tensor& sum = mean_sums[layer->second];
-      sum = sum.defined() ? sum + weighted : weighted;
     });
     progress.step(count);
   }
   for (auto& [id, collector] : collectors)
     result.activations.emplace(id, collector.finish(id == model.inputs[0]));
-  for (const at::Tensor& sum : mean_sums) {
-    const at::Tensor means = (sum / static_cast<double>(samples.calibration.size())).contiguous();
-    result.output_means.emplace_back(means.data_ptr<double>(), means.data_ptr<double>() + means.numel());
-  }
   return result;
 }
 

@@ -1,4 +1,4 @@
-// What the float network does on training samples: the values its activations take, the means of its outputs.
+// What the float network does on training samples: the values that its activations take.
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -21,9 +21,6 @@ TrainingSamples draw_samples(const io::Dataset& training, const Options& options
 /// values that are not finite, or does not fit the data. `model` must outlive the result.
 Calibrated calibrate(const model::Model& model, const io::Dataset& training, const TrainingSamples& samples,
                      const Options& options);
-
-/// Mean over all axes but `axis` of a float tensor, in double.
-std::vector<double> channel_means(const at::Tensor& x, std::int64_t axis);
 
 /// As many of the calibration samples as can run at once in about two gigabytes; at least one.
 std::vector<std::size_t> samples_that_fit(const Calibrated& network, const std::vector<std::size_t>& samples);

@@ -96,7 +96,7 @@ Json tried_details(const std::vector<NetworkCandidate>& tried) {
   for (const auto& candidate : tried)
     rows.push_back({{"rule", candidate.rule},
                     {"window", candidate.free_window ? "free" : "published"},
-                    {"bias_correction", candidate.corrected},
+                    {"correction", name(candidate.correction)},
                     {"divergence", candidate.divergence},
                     {"mse", candidate.plan.squared_error()}});
   return rows;

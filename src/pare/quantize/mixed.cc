@@ -7,7 +7,6 @@
 #include <set>
 
 #include "pare/base/progress.h"
-#include "pare/quantize/bias_correction.h"
 #include "pare/runtime/evaluate.h"
 
 namespace pare::quantize {
@@ -42,8 +41,8 @@ class Widening {
       const Layer& layer = network_.layers[i];
       for (const ValueId id : {layer.weight, layer.input}) candidate.plan.tensors[id] = wide_plan_.tensors.at(id);
     }
-    candidate.recipe = to_recipe(network_, candidate.plan, options_, "mixed");
-    if (narrow_.corrected) candidate.recipe = correct_biases(network_, candidate.recipe, judge_.calibration);
+    candidate.recipe = correct(network_, to_recipe(network_, candidate.plan, options_, "mixed"), narrow_.correction,
+                               judge_.calibration);
     return candidate;
   }
 

@@ -10,7 +10,6 @@
 
 #include "pare/base/error.h"
 #include "pare/base/progress.h"
-#include "pare/quantize/bias_correction.h"
 #include "pare/runtime/evaluate.h"
 
 namespace pare::quantize {
@@ -66,8 +65,8 @@ at::Tensor selection_logits(const Calibrated& network, const model::Recipe& reci
 }
 
 std::string NetworkCandidate::name() const {
-  return fmt::format("{}, {} window, {}", rule, free_window ? "free" : "published",
-                     corrected ? "corrected" : "not corrected");
+  return fmt::format("{}, {} window, {} corrected", rule, free_window ? "free" : "published",
+                     correction == Correction::none ? "not" : quantize::name(correction));
 }
 
 std::vector<NetworkCandidate> network_candidates(const Calibrated& network, const Judge& judge,
@@ -75,16 +74,19 @@ std::vector<NetworkCandidate> network_candidates(const Calibrated& network, cons
   const std::vector<std::string> families =
       method == "ant" ? options.families : std::vector<std::string>{method};
   const bool whole = options.select == Select::network;
+  using enum Correction;
+  const std::vector<Correction> corrections =
+      whole ? std::vector{none, mean, affine} : std::vector{options.bias_correction ? mean : none};
   std::vector<NetworkCandidate> candidates;
   for (const bool free_window : whole ? std::vector<bool>{false, true} : std::vector<bool>{false}) {
     const FitTable table(network, families, bits, free_window, options);
     const auto plans = plans_of(table, method, options);
-    Progress progress(fmt::format("{} at {} bits", method, bits), plans.size() * 2);
+    Progress progress(fmt::format("{} at {} bits", method, bits), plans.size() * corrections.size());
     for (const auto& [rule, plan] : plans) {
       const auto plain = to_recipe(network, plan, options, method);
-      for (const bool corrected : whole ? std::vector<bool>{false, true} : std::vector<bool>{options.bias_correction}) {
-        NetworkCandidate candidate{rule, free_window, corrected, plan,
-                                   corrected ? correct_biases(network, plain, judge.calibration) : plain};
+      for (const Correction correction : corrections) {
+        NetworkCandidate candidate{rule, free_window, correction, plan,
+                                   correct(network, plain, correction, judge.calibration)};
         candidate.divergence =
             runtime::divergence(judge.float_logits, selection_logits(network, candidate.recipe, judge));
         if (std::isnan(candidate.divergence)) candidate.divergence = std::numeric_limits<double>::infinity();

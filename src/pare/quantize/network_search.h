@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "pare/quantize/calibrate.h"
+#include "pare/quantize/correction.h"
 
 namespace pare::quantize {
 
@@ -30,12 +30,13 @@ at::Tensor selection_logits(const Calibrated& network, const model::Recipe& reci
 /// A way to quantise the whole network, and how far its logits are from the float network's.
 struct NetworkCandidate {
   std::string rule;       // "int", "ant by tensor error", "weights int, activations flint", ...
-  bool free_window = false, corrected = false;
+  bool free_window = false;
+  Correction correction = Correction::none;
   Plan plan;
   model::Recipe recipe;
   double divergence = 0;  // mean Kullback–Leibler divergence over the selection samples, nats
 
-  std::string name() const;  // "int, published window, corrected"
+  std::string name() const;  // "int, published window, mean corrected"
 };
 
 /// The candidates of a method at a width, best first. Method "ant": all families of options.families alone, ANT by

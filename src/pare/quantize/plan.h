@@ -23,8 +23,7 @@ struct Activation {
 struct Calibrated {
   const model::Model* network = nullptr;
   std::vector<Layer> layers;
-  std::map<model::ValueId, Activation> activations;           // of layer_inputs(layers)
-  std::vector<std::vector<double>> output_means;              // [layer][output channel], of the float network
+  std::map<model::ValueId, Activation> activations;  // of layer_inputs(layers)
 };
 
 struct TensorPlan {

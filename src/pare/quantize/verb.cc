@@ -153,7 +153,7 @@ class Verb {
     }
     decision["rule"] = chosen.rule;
     decision["window"] = chosen.free_window ? "free" : "published";
-    decision["bias_correction"] = chosen.corrected;
+    decision["correction"] = name(chosen.correction);
     details["tried"] = tried_details(tried);
     const double search_seconds = seconds_since(start);
     const std::string name = fmt::format("{}{}", method, bits);

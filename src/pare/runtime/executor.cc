@@ -116,21 +116,42 @@ void Executor::check_inputs(const std::vector<at::Tensor>& inputs) const {
   }
 }
 
-std::vector<at::Tensor> Executor::run(const std::vector<at::Tensor>& inputs, const Observer& observer) const {
-  check_inputs(inputs);
-  std::vector<at::Tensor> slots = constants_;
-  for (std::size_t i = 0; i < inputs.size(); ++i) slots[index(model_.inputs[i])] = inputs[i];
-  for (std::size_t i = 0; i < order_.size(); ++i) {
-    const model::Node& node = model_.nodes[order_[i]];
-    Tensors out = run_node(node, gather_inputs(node, slots));
-    if (observer) observer(order_[i], out);
-    for (std::size_t o = 0; o < node.outputs.size(); ++o)
-      if (node.outputs[o] != no_value) slots[index(node.outputs[o])] = std::move(out[o]);
-    for (const ValueId id : freed_[i]) slots[index(id)] = at::Tensor();
+Executor::Run::Run(const Executor& network, const std::vector<at::Tensor>& inputs)
+    : network_(network), slots_(network.constants_) {
+  network.check_inputs(inputs);
+  for (std::size_t i = 0; i < inputs.size(); ++i) slots_[index(network.model_.inputs[i])] = inputs[i];
+}
+
+void Executor::Run::step(const Observer& observer) {
+  const model::Node& node = network_.model_.nodes[next()];
+  Tensors out = run_node(node, gather_inputs(node, slots_));
+  if (observer) observer(next(), out);
+  latest_ = out.empty() ? at::Tensor() : out[0];
+  for (std::size_t o = 0; o < node.outputs.size(); ++o)
+    if (node.outputs[o] != no_value) slots_[index(node.outputs[o])] = std::move(out[o]);
+  for (const ValueId id : network_.freed_[at_]) slots_[index(id)] = at::Tensor();
+  ++at_;
+}
+
+bool Executor::Run::run_to(const std::string& node_name, const Observer& observer) {
+  while (!done()) {
+    const bool found = network_.model_.nodes[next()].name == node_name;
+    step(observer);
+    if (found) return true;
   }
+  return false;
+}
+
+std::vector<at::Tensor> Executor::Run::outputs() const {
   std::vector<at::Tensor> outputs;
-  for (const ValueId id : model_.outputs) outputs.push_back(slots[index(id)]);
+  for (const ValueId id : network_.model_.outputs) outputs.push_back(slots_[index(id)]);
   return outputs;
+}
+
+std::vector<at::Tensor> Executor::run(const std::vector<at::Tensor>& inputs, const Observer& observer) const {
+  Run run(*this, inputs);
+  while (!run.done()) run.step(observer);
+  return run.outputs();
 }
 
 }  // namespace pare::runtime

@@ -25,6 +25,29 @@ class Executor {
   /// One run; inputs in the order of model.inputs. Throws Error where an input does not fit the model's shape.
   std::vector<at::Tensor> run(const std::vector<at::Tensor>& inputs, const Observer& observer = {}) const;
 
+  /// A run that can be taken node by node, so that two networks can be compared layer by layer.
+  class Run {
+   public:
+    Run(const Executor& network, const std::vector<at::Tensor>& inputs);
+
+    bool done() const { return at_ == network_.order_.size(); }
+    /// The node that step() runs next; not when done.
+    std::size_t next() const { return network_.order_[at_]; }
+    void step(const Observer& observer = {});
+    /// Runs up to and including the node of that name; false where it was not met.
+    bool run_to(const std::string& node_name, const Observer& observer = {});
+    /// The first output of the node that step() ran last.
+    const at::Tensor& latest() const { return latest_; }
+    /// When done.
+    std::vector<at::Tensor> outputs() const;
+
+   private:
+    const Executor& network_;
+    std::vector<at::Tensor> slots_;  // by ValueId
+    std::size_t at_ = 0;             // in order_
+    at::Tensor latest_;
+  };
+
   /// Parameters by value name; copies of the model's constants, to be trained in place. Empty unless `trainable`.
   std::map<std::string, at::Tensor>& parameters() { return parameters_; }
 
