@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "hostile.h"
+#include "pare/base/file.h"
 
 namespace pare::io {
 namespace {
@@ -158,6 +159,13 @@ TEST(Npz, RefusesForeignArchives) {
   ASSERT_GT(second, start);
   std::memset(twice.data() + twice.find("PK\1\2", start + 4) + 42, 0, 4);
   EXPECT_THAT(message(twice), HasSubstr("overlap"));
+}
+
+TEST(Npz, Damaged64BitRecordsAreRefusedOrRead) {
+  // written by Python's zipfile with its limits lowered
+  const std::string whole = read_file(PARE_SOURCE_DIR "/tests/io/fuzz/corpus/npz/zip64");
+  EXPECT_THAT(parse_npz(whole, "test").at("x").integers(), ElementsAre(0, 1, 2));
+  expect_survives_damage([](const std::string& bytes) { parse_npz(bytes, "test"); }, whole);
 }
 
 TEST(Npz, DamagedFilesAreRefusedOrRead) {
