@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include <cmath>
@@ -87,7 +88,7 @@ TEST(Npz, RoundTrips) {
   arrays["x"] = {.kind = 'f', .item_bytes = 4, .shape = {2, 1}, .bytes = std::string("\0\0\x80\x3f\0\0\0\xc0", 8)};
   arrays["y"] = {.kind = 'i', .item_bytes = 8, .shape = {}, .bytes = std::string(8, '\xff')};
   arrays["folder/empty"] = {.kind = 'b', .item_bytes = 1, .shape = {0, 5}, .bytes = {}};
-  const auto path = std::filesystem::temp_directory_path() / "pare_io_test.npz";
+  const auto path = std::filesystem::temp_directory_path() / ("pare_io_" + std::to_string(::getpid()) + ".npz");
   write_npz(path, arrays);
   const auto back = read_npz(path);
   std::filesystem::remove(path);
