@@ -186,6 +186,12 @@ TEST_F(Datasets, TomlSaysHow) {
   EXPECT_THAT(refused("std = [1, 0]"), HasSubstr("above 0"));
   EXPECT_THAT(refused("layout = 'chw'"), HasSubstr("nchw"));
   EXPECT_THAT(refused("size = "), HasSubstr("line 1"));
+  EXPECT_THAT(refused("size = 3\nk\xc3\x98 = 1"), HasSubstr("line 2: a character that is not ASCII"));
+  EXPECT_EQ(parse_preprocess("size = 3  # gr\xc3\xb6\xc3\x9f"
+                             "e\n",
+                             "t")
+                .size,
+            3);
   expect_survives_damage(
       [](const std::string& text) {
         parse_preprocess(text, "t");

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include <cmath>
@@ -9,6 +10,7 @@
 #include <filesystem>
 
 #include "hostile.h"
+#include "pare/base/file.h"
 
 namespace pare::io {
 namespace {
@@ -86,7 +88,7 @@ TEST(Npz, RoundTrips) {
   arrays["x"] = {.kind = 'f', .item_bytes = 4, .shape = {2, 1}, .bytes = std::string("\0\0\x80\x3f\0\0\0\xc0", 8)};
   arrays["y"] = {.kind = 'i', .item_bytes = 8, .shape = {}, .bytes = std::string(8, '\xff')};
   arrays["folder/empty"] = {.kind = 'b', .item_bytes = 1, .shape = {0, 5}, .bytes = {}};
-  const auto path = std::filesystem::temp_directory_path() / "pare_io_test.npz";
+  const auto path = std::filesystem::temp_directory_path() / ("pare_io_" + std::to_string(::getpid()) + ".npz");
   write_npz(path, arrays);
   const auto back = read_npz(path);
   std::filesystem::remove(path);
@@ -158,6 +160,13 @@ TEST(Npz, RefusesForeignArchives) {
   ASSERT_GT(second, start);
   std::memset(twice.data() + twice.find("PK\1\2", start + 4) + 42, 0, 4);
   EXPECT_THAT(message(twice), HasSubstr("overlap"));
+}
+
+TEST(Npz, Damaged64BitRecordsAreRefusedOrRead) {
+  // written by Python's zipfile with its limits lowered
+  const std::string whole = read_file(PARE_SOURCE_DIR "/tests/io/fuzz/corpus/npz/zip64");
+  EXPECT_THAT(parse_npz(whole, "test").at("x").integers(), ElementsAre(0, 1, 2));
+  expect_survives_damage([](const std::string& bytes) { parse_npz(bytes, "test"); }, whole);
 }
 
 TEST(Npz, DamagedFilesAreRefusedOrRead) {

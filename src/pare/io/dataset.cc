@@ -109,7 +109,12 @@ std::vector<std::int64_t> labels_of(const Array& y, std::int64_t samples, const 
   if (y.elements() != static_cast<std::size_t>(samples) || y.shape.empty() || y.shape[0] != samples)
     throw Error(fmt::format("has labels y {} for {} samples", shown(y.shape), samples), where,
                 "save one class number a sample");
-  std::vector<std::int64_t> labels = y.integers();
+  std::vector<std::int64_t> labels;
+  try {
+    labels = y.integers();
+  } catch (const Error& error) {
+    throw Error("its labels 'y': " + error.problem(), where, "number the classes from 0");
+  }
   for (std::size_t i = 0; i < labels.size(); ++i)
     if (labels[i] < 0)
       throw Error(fmt::format("sample {} has the label {}", i, labels[i]), where, "number the classes from 0");

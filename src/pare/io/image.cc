@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <optional>
 
 #include "pare/base/error.h"
@@ -54,6 +56,43 @@ std::vector<Taps> taps_of(int from, int to) {
 }
 
 std::uint8_t to_byte(std::int32_t sum) { return static_cast<std::uint8_t>(std::clamp(sum >> weight_bits, 0, 255)); }
+
+constexpr std::int32_t half = 1 << (weight_bits - 1);
+
+template <std::size_t channels>
+Image with_columns(const Image& image, const std::vector<Taps>& columns) {
+  const auto height = static_cast<std::size_t>(image.shape.height), row = image.pixels.size() / height;
+  Image out{.shape = {image.shape.height, static_cast<int>(columns.size()), image.shape.channels}, .pixels = {}};
+  out.pixels.resize(height * columns.size() * channels);
+  std::uint8_t* to = out.pixels.data();
+  for (std::size_t y = 0; y < height; ++y)
+    for (const Taps& taps : columns) {
+      const std::uint8_t* in = image.pixels.data() + y * row + static_cast<std::size_t>(taps.first) * channels;
+      std::array<std::int32_t, channels> sums;
+      sums.fill(half);
+      for (const std::int32_t weight : taps.weights)
+        for (std::size_t c = 0; c < channels; ++c) sums[c] += weight * *in++;
+      for (const std::int32_t sum : sums) *to++ = to_byte(sum);
+    }
+  return out;
+}
+
+Image with_rows(const Image& image, const std::vector<Taps>& rows) {
+  const std::size_t row = image.pixels.size() / static_cast<std::size_t>(image.shape.height);
+  Image out{.shape = {static_cast<int>(rows.size()), image.shape.width, image.shape.channels}, .pixels = {}};
+  out.pixels.resize(rows.size() * row);
+  std::vector<std::int32_t> sums(row);
+  for (std::size_t y = 0; y < rows.size(); ++y) {
+    std::ranges::fill(sums, half);
+    for (std::size_t k = 0; k < rows[y].weights.size(); ++k) {
+      const std::uint8_t* in = image.pixels.data() + (static_cast<std::size_t>(rows[y].first) + k) * row;
+      const std::int32_t weight = rows[y].weights[k];
+      for (std::size_t x = 0; x < row; ++x) sums[x] += weight * in[x];
+    }
+    std::ranges::transform(sums, out.pixels.begin() + static_cast<std::ptrdiff_t>(y * row), to_byte);
+  }
+  return out;
+}
 
 /// The whole number at `at`, after blanks and comments.
 std::optional<std::uint64_t> pnm_number(std::string_view bytes, std::size_t& at) {
@@ -108,39 +147,16 @@ Image decode_image(std::string_view bytes, const std::string& where) { return de
 ImageShape probe_image(std::string_view bytes, const std::string& where) { return decode(bytes, true, where).shape; }
 
 Image resize_image(const Image& image, int height, int width) {
-  constexpr std::int32_t half = 1 << (weight_bits - 1);
-  const auto channels = static_cast<std::size_t>(image.shape.channels);
-  Image wide = image;
+  Image wide;
+  const Image* now = &image;
   if (width != image.shape.width) {
-    const std::vector<Taps> columns = taps_of(image.shape.width, width);
-    const std::size_t from = static_cast<std::size_t>(image.shape.width) * channels;
-    wide.shape.width = width;
-    wide.pixels.resize(static_cast<std::size_t>(image.shape.height) * columns.size() * channels);
-    std::uint8_t* out = wide.pixels.data();
-    for (std::size_t y = 0; y < static_cast<std::size_t>(image.shape.height); ++y)
-      for (const Taps& taps : columns)
-        for (std::size_t c = 0; c < channels; ++c) {
-          const std::uint8_t* in = image.pixels.data() + y * from + static_cast<std::size_t>(taps.first) * channels + c;
-          std::int32_t sum = half;
-          for (std::size_t k = 0; k < taps.weights.size(); ++k) sum += taps.weights[k] * in[k * channels];
-          *out++ = to_byte(sum);
-        }
+    wide = image.shape.channels == 3   ? with_columns<3>(image, taps_of(image.shape.width, width))
+           : image.shape.channels == 1 ? with_columns<1>(image, taps_of(image.shape.width, width))
+           : image.shape.channels == 2 ? with_columns<2>(image, taps_of(image.shape.width, width))
+                                       : with_columns<4>(image, taps_of(image.shape.width, width));
+    now = &wide;
   }
-  if (height == image.shape.height) return wide;
-  const std::vector<Taps> rows = taps_of(image.shape.height, height);
-  const std::size_t row = static_cast<std::size_t>(width) * channels;
-  Image out{.shape = {height, width, image.shape.channels}, .pixels = {}};
-  out.pixels.resize(rows.size() * row);
-  std::vector<std::int32_t> sums(row);
-  for (std::size_t y = 0; y < rows.size(); ++y) {
-    std::ranges::fill(sums, half);
-    for (std::size_t k = 0; k < rows[y].weights.size(); ++k) {
-      const std::uint8_t* in = wide.pixels.data() + (static_cast<std::size_t>(rows[y].first) + k) * row;
-      for (std::size_t x = 0; x < row; ++x) sums[x] += rows[y].weights[k] * in[x];
-    }
-    std::ranges::transform(sums, out.pixels.begin() + static_cast<std::ptrdiff_t>(y * row), to_byte);
-  }
-  return out;
+  return height == image.shape.height ? *now : with_rows(*now, taps_of(image.shape.height, height));
 }
 
 }  // namespace pare::io

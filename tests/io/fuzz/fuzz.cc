@@ -1,4 +1,5 @@
-// One libFuzzer program a format: a reader of outside bytes returns or throws Error. PARE_FUZZ_FORMAT names the function.
+// One libFuzzer program a format: a reader of outside bytes returns or throws Error. PARE_FUZZ_FORMAT names the
+// function.
 #include <cstdint>
 #include <string_view>
 
