@@ -7,6 +7,7 @@
 
 #include "pare/number/grid.h"
 #include "pare/number/scalar.h"
+#include "pare/number/vector.h"
 
 namespace pare::number {
 namespace {
@@ -29,38 +30,45 @@ std::array<float, 256> scaled_values(const Format& format, float scale) {
 void encode(const Format& format, Ties ties, const float* x, std::size_t n, float scale, std::uint8_t* codes) {
   check(format, ties);
   assert(is_scale(scale));
-  scalar::encode(grid_of(format), ties, x, n, scale, codes);
+  vector::encode(grid_of(format), ties, x, n, scale, codes);
 }
 
 void decode(const Format& format, const std::uint8_t* codes, std::size_t n, float scale, float* x) {
   assert(is_scale(scale));
-  scalar::decode(scaled_values(format, scale).data(), codes, n, x);
+  const auto table = scaled_values(format, scale);
+  if (format.bits <= 4) return vector::decode16(table.data(), codes, n, x);
+  scalar::decode(table.data(), codes, n, x);
 }
 
 void round_to(const Format& format, Ties ties, const float* x, std::size_t n, float scale, float* y) {
   check(format, ties);
   assert(is_scale(scale));
-  scalar::round_to(grid_of(format), ties, x, n, scale, y);
+  vector::round_to(grid_of(format), ties, x, n, scale, y);
 }
 
 void encode_packed(const Format& format, Ties ties, const float* x, std::size_t n, float scale, std::uint8_t* packed) {
+  check(format, ties);
+  assert(is_scale(scale));
   std::array<std::uint8_t, block> codes;
   for (std::size_t i = 0; i < n; i += block) {
     const std::size_t count = std::min(block, n - i);
-    encode(format, ties, x + i, count, scale, codes.data());
+    vector::encode(grid_of(format), ties, x + i, count, scale, codes.data());
     pack(codes.data(), count, format.bits, packed + packed_bytes(i, format.bits));
   }
 }
 
 void decode_packed(const Format& format, const std::uint8_t* packed, std::size_t n, float scale, float* x) {
+  assert(is_scale(scale));
+  const auto table = scaled_values(format, scale);
+  if (format.bits == 4) return vector::decode_nibbles(table.data(), packed, n, x);
   std::array<std::uint8_t, block> codes;
   for (std::size_t i = 0; i < n; i += block) {
     const std::size_t count = std::min(block, n - i);
     unpack(packed + packed_bytes(i, format.bits), count, format.bits, codes.data());
-    decode(format, codes.data(), count, scale, x + i);
+    scalar::decode(table.data(), codes.data(), count, x + i);
   }
 }
 
-bool all_finite(const float* x, std::size_t n) { return scalar::all_finite(x, n); }
+bool all_finite(const float* x, std::size_t n) { return vector::all_finite(x, n); }
 
 }  // namespace pare::number

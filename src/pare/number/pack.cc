@@ -3,6 +3,7 @@
 #include <cassert>
 
 #include "pare/number/codec.h"
+#include "pare/number/vector.h"
 
 namespace pare::number {
 namespace {
@@ -23,7 +24,13 @@ std::uint64_t load_bytes(const std::uint8_t* in, std::size_t count) {
 
 void pack(const std::uint8_t* codes, std::size_t n, int bits, std::uint8_t* packed) {
   assert(bits >= 1 && bits <= 8);
-  for (std::size_t i = 0; i < n; i += block, packed += bits) {
+  std::size_t i = 0;
+  if (bits == 4) {
+    i = n / block * block;
+    vector::pack_nibbles(codes, i, packed);
+    packed += i / 2;
+  }
+  for (; i < n; i += block, packed += bits) {
     const std::size_t count = std::min(block, n - i);
     std::uint64_t word = 0;
     for (std::size_t j = 0; j < count; ++j) {
