@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "all_formats.h"
+#include "interesting.h"
 #include "pare/base/random.h"
 
 namespace pare::number {
@@ -27,36 +28,6 @@ double nearest_by_search(const std::vector<float>& values, Ties ties, float q) {
   if (ties == Ties::published) return above;
   if (ties == Ties::even) return std::fmod(below, 2) == 0 ? below : above;
   return std::fabs(above) > std::fabs(below) ? above : below;
-}
-
-/// Values, midpoints, their neighbours in float32, ends and beyond, tiny and huge, both zeros and infinities, random.
-std::vector<float> interesting(const Format& format) {
-  std::vector<float> xs{0.0f, -0.0f, inf, -inf, 0.49999997f, -0.49999997f};
-  const auto around = [&xs](double x) {
-    const auto f = static_cast<float>(x);
-    for (const float v : {f, std::nextafter(f, inf), std::nextafter(f, -inf)}) xs.insert(xs.end(), {v, -v});
-  };
-  const std::vector<float>& v = values(format);
-  for (std::size_t i = 0; i < v.size(); ++i) {
-    around(v[i]);
-    if (i > 0) around((static_cast<double>(v[i - 1]) + v[i]) / 2);
-  }
-  around(1.5 * largest(format));
-  around(static_cast<double>(largest(format)) + 1);
-  around(std::numeric_limits<float>::denorm_min());
-  around(std::numeric_limits<float>::min());
-  around(std::numeric_limits<float>::max());
-  Random random(11);
-  for (int i = 0; i < 300; ++i) {
-    xs.push_back(static_cast<float>(random.normal() * largest(format) / 3));
-    xs.push_back(static_cast<float>(random.normal() * std::exp2(random.uniform(-130, 20))));
-  }
-  return xs;
-}
-
-std::vector<Ties> ties_of(const Format& format) {
-  if (format.family == Family::integer) return {Ties::away, Ties::published, Ties::even};
-  return {Ties::away, Ties::published};
 }
 
 TEST(Codec, EncodeFindsTheNearestValueOfEveryFormat) {
