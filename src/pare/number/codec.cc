@@ -1,93 +1,74 @@
 #include "pare/number/codec.h"
 
 #include <algorithm>
+#include <array>
+#include <cassert>
 #include <cmath>
+
+#include "pare/number/grid.h"
+#include "pare/number/scalar.h"
+#include "pare/number/vector.h"
 
 namespace pare::number {
 namespace {
 
-/// Encodes by search among the ascending values.
-class Searcher {
- public:
-  Searcher(const Format& format, Ties ties) : grid_(values(format)), ties_(ties) {
-    const auto& by_code = code_values(format);
-    for (const float v : grid_)
-      code_of_.push_back(static_cast<std::uint8_t>(std::ranges::find(by_code, v) - by_code.begin()));
-  }
+/// Codes between two stages wait in a buffer of this many, which stays in the first-level cache; a multiple of 8, so
+/// that a block begins at a whole byte of the packed stream.
+constexpr std::size_t block = 4096;
 
-  std::size_t nearest(float q) const {
-    const auto above = static_cast<std::size_t>(std::ranges::lower_bound(grid_, q) - grid_.begin());
-    if (above == 0) return 0;
-    if (above == grid_.size()) return above - 1;
-    const double low = static_cast<double>(q) - grid_[above - 1], high = static_cast<double>(grid_[above]) - q;
-    if (low != high) return low < high ? above - 1 : above;
-    switch (ties_) {
-      case Ties::away: return q > 0 ? above : above - 1;
-      case Ties::published: return above;
-      case Ties::even: return std::fmod(grid_[above], 2.0f) == 0 ? above : above - 1;
-    }
-    return above;
-  }
+[[maybe_unused]] bool is_scale(float scale) { return scale > 0 && std::isfinite(scale); }
 
-  std::uint8_t code(float q) const { return code_of_[nearest(q)]; }
-  float value(float q) const { return grid_[nearest(q)]; }
-
- private:
-  const std::vector<float>& grid_;
-  std::vector<std::uint8_t> code_of_;
-  Ties ties_;
-};
+std::array<float, 256> scaled_values(const Format& format, float scale) {
+  const std::vector<float>& values = code_values(format);
+  std::array<float, 256> table{};
+  std::transform(values.begin(), values.end(), table.begin(), [scale](float v) { return scale * v; });
+  return table;
+}
 
 }  // namespace
 
 void encode(const Format& format, Ties ties, const float* x, std::size_t n, float scale, std::uint8_t* codes) {
-  const Searcher search(format, ties);
-  for (std::size_t i = 0; i < n; ++i) codes[i] = search.code(x[i] / scale);
+  check(format, ties);
+  assert(is_scale(scale));
+  vector::encode(grid_of(format), ties, x, n, scale, codes);
 }
 
 void decode(const Format& format, const std::uint8_t* codes, std::size_t n, float scale, float* x) {
-  const auto& table = code_values(format);
-  for (std::size_t i = 0; i < n; ++i) x[i] = table[codes[i]] * scale;
+  assert(is_scale(scale));
+  const auto table = scaled_values(format, scale);
+  if (format.bits <= 4) return vector::decode16(table.data(), codes, n, x);
+  scalar::decode(table.data(), codes, n, x);
 }
 
 void round_to(const Format& format, Ties ties, const float* x, std::size_t n, float scale, float* y) {
-  const Searcher search(format, ties);
-  for (std::size_t i = 0; i < n; ++i) y[i] = search.value(x[i] / scale) * scale;
-}
-
-void pack(const std::uint8_t* codes, std::size_t n, int bits, std::uint8_t* packed) {
-  std::fill_n(packed, packed_bytes(n, bits), std::uint8_t{0});
-  for (std::size_t i = 0; i < n; ++i) {
-    const std::size_t at = i * static_cast<std::size_t>(bits);
-    const unsigned shifted = static_cast<unsigned>(codes[i]) << (at % 8);
-    packed[at / 8] |= static_cast<std::uint8_t>(shifted);
-    if (at % 8 + static_cast<std::size_t>(bits) > 8) packed[at / 8 + 1] |= static_cast<std::uint8_t>(shifted >> 8);
-  }
-}
-
-void unpack(const std::uint8_t* packed, std::size_t n, int bits, std::uint8_t* codes) {
-  for (std::size_t i = 0; i < n; ++i) {
-    const std::size_t at = i * static_cast<std::size_t>(bits);
-    unsigned word = packed[at / 8];
-    if (at % 8 + static_cast<std::size_t>(bits) > 8) word |= static_cast<unsigned>(packed[at / 8 + 1]) << 8;
-    codes[i] = static_cast<std::uint8_t>((word >> (at % 8)) & ((1u << bits) - 1));
-  }
+  check(format, ties);
+  assert(is_scale(scale));
+  vector::round_to(grid_of(format), ties, x, n, scale, y);
 }
 
 void encode_packed(const Format& format, Ties ties, const float* x, std::size_t n, float scale, std::uint8_t* packed) {
-  std::vector<std::uint8_t> codes(n);
-  encode(format, ties, x, n, scale, codes.data());
-  pack(codes.data(), n, format.bits, packed);
+  check(format, ties);
+  assert(is_scale(scale));
+  std::array<std::uint8_t, block> codes;
+  for (std::size_t i = 0; i < n; i += block) {
+    const std::size_t count = std::min(block, n - i);
+    vector::encode(grid_of(format), ties, x + i, count, scale, codes.data());
+    pack(codes.data(), count, format.bits, packed + packed_bytes(i, format.bits));
+  }
 }
 
 void decode_packed(const Format& format, const std::uint8_t* packed, std::size_t n, float scale, float* x) {
-  std::vector<std::uint8_t> codes(n);
-  unpack(packed, n, format.bits, codes.data());
-  decode(format, codes.data(), n, scale, x);
+  assert(is_scale(scale));
+  const auto table = scaled_values(format, scale);
+  if (format.bits == 4) return vector::decode_nibbles(table.data(), packed, n, x);
+  std::array<std::uint8_t, block> codes;
+  for (std::size_t i = 0; i < n; i += block) {
+    const std::size_t count = std::min(block, n - i);
+    unpack(packed + packed_bytes(i, format.bits), count, format.bits, codes.data());
+    scalar::decode(table.data(), codes.data(), count, x + i);
+  }
 }
 
-bool all_finite(const float* x, std::size_t n) {
-  return std::all_of(x, x + n, [](float v) { return std::isfinite(v); });
-}
+bool all_finite(const float* x, std::size_t n) { return vector::all_finite(x, n); }
 
 }  // namespace pare::number

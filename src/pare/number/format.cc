@@ -3,123 +3,177 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
+#include <charconv>
 #include <cmath>
-#include <map>
-#include <mutex>
-#include <tuple>
+#include <set>
 
 #include "pare/base/error.h"
+#include "pare/number/grid.h"
 
 namespace pare::number {
 namespace {
 
-/// Value of a magnitude code c in [0, 2^k), in the family's own grid units.
-double magnitude(const Format& f, unsigned c) {
-  const int k = magnitude_bits(f);
-  switch (f.family) {
-    case Family::integer: return c;
-    case Family::power_of_two: return c == 0 ? 0 : std::ldexp(1.0, static_cast<int>(c) - 1);
-    case Family::floating: {
-      const int m = k - f.exponent_bits;
-      const auto exponent = static_cast<int>(c >> m);
-      const double fraction = std::ldexp(static_cast<double>(c & ((1u << m) - 1)), -m);
-      return exponent == 0 ? fraction : std::ldexp(1 + fraction, exponent - 1);
-    }
-    case Family::flint: {
-      const unsigned top = 1u << (k - 1), r = c & (top - 1);
-      if (!(c & top)) return r;
-      if (r == 0) return std::ldexp(1.0, 2 * k - 2);
-      const int leading_zeros = k - 1 - std::bit_width(r);
-      return std::ldexp(static_cast<double>(r), 2 * leading_zeros + 1);
-    }
-  }
-  return 0;
-}
+constexpr const char* families[] = {"int", "pot", "float", "flint"};
+constexpr const char* known = "int4, uint4, int4_full, pot4, float4_e2m1, flint4, ... of 3 to 8 bits, u before unsigned";
 
-/// The power of two that brings a wide set into float32's range; 0 for most.
-int normaliser(const Format& f) {
-  double most = 0;
-  for (unsigned c = 0; c < 1u << magnitude_bits(f); ++c) most = std::max(most, magnitude(f, c));
-  return most > 0x1p64 ? -std::ilogb(most) : 0;
-}
-
-double value(const Format& f, unsigned code, int shift) {
-  const int k = magnitude_bits(f);
-  if (f.is_signed && f.range == IntRange::full) return code < 1u << k ? code : static_cast<double>(code) - (1 << f.bits);
-  const double size = std::ldexp(magnitude(f, code & ((1u << k) - 1)), shift);
-  const bool negative = f.is_signed && code >> k;
-  return negative && size != 0 ? -size : size;
-}
-
-struct Tables {
-  std::vector<float> by_code, ascending;
-};
-
-const Tables& tables(const Format& f) {
-  static std::mutex mutex;
-  static std::map<std::tuple<int, int, bool, int, int>, Tables> made;
-  const std::lock_guard lock(mutex);
-  const std::tuple key{static_cast<int>(f.family), f.bits, f.is_signed, f.exponent_bits, static_cast<int>(f.range)};
-  if (const auto found = made.find(key); found != made.end()) return found->second;
-  Tables t;
-  const int shift = normaliser(f);
-  for (unsigned code = 0; code < 1u << f.bits; ++code) t.by_code.push_back(static_cast<float>(value(f, code, shift)));
-  t.ascending = t.by_code;
-  std::ranges::sort(t.ascending);
-  const auto repeated = std::ranges::unique(t.ascending);
-  t.ascending.erase(repeated.begin(), repeated.end());
-  return made.emplace(key, std::move(t)).first->second;
-}
-
-constexpr const char* family_names[] = {"int", "pot", "float", "flint"};
-
-}  // namespace
-
-std::string name(const Format& f) {
-  std::string text = fmt::format("{}{}{}", f.is_signed ? "" : "u", family_names[static_cast<int>(f.family)], f.bits);
+/// A name even of a format that does not exist, for messages.
+std::string any_name(const Format& f) {
+  std::string text = fmt::format("{}{}{}", f.is_signed ? "" : "u", families[static_cast<int>(f.family)], f.bits);
   if (f.family == Family::floating)
     text += fmt::format("_e{}m{}", f.exponent_bits, magnitude_bits(f) - f.exponent_bits);
   if (f.range == IntRange::full) text += "_full";
   return text;
 }
 
-Format parse_format(std::string_view text) {
-  for (int family = 0; family < 4; ++family)
-    for (int bits = 3; bits <= 8; ++bits)
-      for (const bool is_signed : {true, false}) {
-        Format f{static_cast<Family>(family), bits, is_signed};
-        if (f.family == Family::floating) {
-          f.exponent_bits = std::min(3, magnitude_bits(f));
-          if (text == name(f).substr(0, name(f).find('_'))) return check(f), f;
-          for (f.exponent_bits = 1; f.exponent_bits <= magnitude_bits(f); ++f.exponent_bits)
-            if (text == name(f)) return check(f), f;
-          continue;
-        }
-        if (text == name(f)) return check(f), f;
-        f.range = IntRange::full;
-        if (f.family == Family::integer && is_signed && text == name(f)) return f;
-      }
-  throw UsageError(fmt::format("'{}' is no number format", printable(std::string(text))), "format",
-                   "write int4, uint4, int4_full, pot4, float4_e2m1, flint4, uflint4, 3 to 8 bits");
+/// Takes a number of at most three digits off the front.
+bool take_number(std::string_view& text, int& number) {
+  const char* last = text.data() + std::min<std::size_t>(text.size(), 3);
+  const auto [end, error] = std::from_chars(text.data(), last, number);
+  if (error != std::errc() || number < 0) return false;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  return true;
 }
 
-void check(const Format& f) {
-  if (f.bits < 3 || f.bits > 8) throw UsageError(fmt::format("{} bits are not possible", f.bits), "format", "choose 3 to 8");
+bool take(std::string_view& text, std::string_view prefix) {
+  if (!text.starts_with(prefix)) return false;
+  text.remove_prefix(prefix.size());
+  return true;
+}
+
+/// Throws the reason why `f` does not exist.
+void examine(const Format& f) {
+  const auto refuse = [&f](const std::string& why, const std::string& mend) {
+    throw UsageError(why, "number format " + any_name(f), mend);
+  };
+  if (f.bits < 3 || f.bits > 8) refuse(fmt::format("has {} bits", f.bits), "choose 3 to 8");
   const int k = magnitude_bits(f);
   if (f.family == Family::floating && (f.exponent_bits < 1 || f.exponent_bits > k))
-    throw UsageError(fmt::format("{} exponent bits do not fit into {} magnitude bits", f.exponent_bits, k), name(f));
+    refuse(fmt::format("has {} exponent bits", f.exponent_bits), fmt::format("choose 1 to {}", k));
+  if (f.family != Family::floating && f.exponent_bits != 0)
+    refuse("has exponent bits", "only float formats have them");
   if (f.range == IntRange::full && (f.family != Family::integer || !f.is_signed))
-    throw UsageError("only signed integers have a full range", name(f));
-  const bool too_wide = (f.family == Family::power_of_two && k == 8) || (f.family == Family::floating && f.exponent_bits == 8);
-  if (too_wide)
-    throw UsageError("spans 2^254, more than float32 can hold", name(f), "choose fewer bits or another format");
+    refuse("has a full range", "only signed integers have one");
+
+  double least = INFINITY;
+  for (std::uint32_t code = 1; code < 1u << k; ++code) least = std::min(least, magnitude(f, code));
+  least = std::ldexp(least, normalisation(f));
+  if (static_cast<double>(static_cast<float>(least)) != least)
+    refuse(fmt::format("spans more than float32 holds: its smallest value is 2^{} of a largest in [1, 2)",
+                       std::ilogb(least)),
+           "take fewer bits, fewer exponent bits, or the signed format");
 }
 
-const std::vector<float>& code_values(const Format& format) { return tables(format).by_code; }
+struct Entry {
+  std::vector<float> by_code, ascending;  // empty where the format does not exist
+  Grid grid;
+};
 
-const std::vector<float>& values(const Format& format) { return tables(format).ascending; }
+Entry make_entry(const Format& f) {
+  const int k = magnitude_bits(f), shift = normalisation(f);
+  const bool full = f.range == IntRange::full;
+  Entry entry;
+  for (std::uint32_t code = 0; code < 1u << f.bits; ++code) {
+    const std::uint32_t low = code & ((1u << k) - 1);
+    const bool negative = code >> k != 0;
+    double value = std::ldexp(magnitude(f, low), shift);
+    if (negative) value = full ? value - (1 << k) : -value;
+    entry.by_code.push_back(value == 0 ? 0.0f : static_cast<float>(value));
+  }
+  const std::set<float> distinct(entry.by_code.begin(), entry.by_code.end());
+  entry.ascending.assign(distinct.begin(), distinct.end());
+  entry.grid = make_grid(f, entry.ascending.front(), entry.ascending.back());
+  return entry;
+}
 
-float largest(const Format& format) { return values(format).back(); }
+// Every format there is, some hundred and fifty, made together at the first question: the codec asks at every call,
+// and calls may be as short as one channel.
+constexpr std::size_t places = 4 * 6 * 2 * 9 * 2;
+
+bool in_table(const Format& f) {
+  return f.bits >= 3 && f.bits <= 8 && f.exponent_bits >= 0 && f.exponent_bits <= 8;
+}
+
+std::size_t place(const Format& f) {
+  int i = static_cast<int>(f.family);
+  i = i * 6 + f.bits - 3;
+  i = i * 2 + (f.is_signed ? 1 : 0);
+  i = i * 9 + f.exponent_bits;
+  return static_cast<std::size_t>(i * 2 + (f.range == IntRange::full ? 1 : 0));
+}
+
+std::vector<Entry> make_all() {
+  std::vector<Entry> all(places);
+  for (const Family family : {Family::integer, Family::power_of_two, Family::floating, Family::flint})
+    for (int bits = 3; bits <= 8; ++bits)
+      for (const bool is_signed : {true, false})
+        for (int exponent_bits = 0; exponent_bits <= 8; ++exponent_bits)
+          for (const IntRange range : {IntRange::symmetric, IntRange::full}) {
+            const Format f{family, bits, is_signed, exponent_bits, range};
+            try {
+              examine(f);
+              all[place(f)] = make_entry(f);
+            } catch (const UsageError&) {
+            }
+          }
+  return all;
+}
+
+const Entry& entry_of(const Format& f) {
+  static const std::vector<Entry> all = make_all();
+  if (!in_table(f) || all[place(f)].by_code.empty()) examine(f);
+  return all[place(f)];
+}
+
+}  // namespace
+
+std::string name(const Format& format) {
+  check(format);
+  return any_name(format);
+}
+
+Format parse_format(std::string_view text) {
+  const auto refuse = [all = std::string(text)](const std::string& why) -> Format {
+    throw UsageError(why, fmt::format("number format '{}'", printable(all)), fmt::format("formats are {}", known));
+  };
+  Format f;
+  f.is_signed = !take(text, "u");
+  int family = 0;
+  while (family < 4 && !take(text, families[family])) ++family;
+  if (family == 4) return refuse("is not known");
+  f.family = static_cast<Family>(family);
+  if (!take_number(text, f.bits)) return refuse("lacks its number of bits");
+  if (f.bits < 3 || f.bits > 8) return refuse(fmt::format("has {} bits, not 3 to 8", f.bits));
+  const int k = magnitude_bits(f);
+  if (f.family == Family::floating) {
+    f.exponent_bits = std::min(3, k);
+    int mantissa = k - f.exponent_bits;
+    if (!text.empty() && !(take(text, "_e") && take_number(text, f.exponent_bits) && take(text, "m") &&
+                           take_number(text, mantissa)))
+      return refuse("has no split like _e2m1");
+    if (f.exponent_bits + mantissa != k)
+      return refuse(fmt::format("has {} + {} exponent and mantissa bits, not {}", f.exponent_bits, mantissa, k));
+  }
+  if (f.family == Family::integer && take(text, "_full")) f.range = IntRange::full;
+  if (!text.empty()) return refuse(fmt::format("goes on with '{}'", printable(std::string(text))));
+  check(f);
+  return f;
+}
+
+void check(const Format& f) { entry_of(f); }
+
+void check(const Format& f, Ties ties) {
+  check(f);
+  if (ties == Ties::even && f.family != Family::integer)
+    throw UsageError("knows no even values, so ties cannot go to them", "number format " + any_name(f),
+                     "ties go to even for integers only; choose away or published");
+}
+
+const std::vector<float>& code_values(const Format& format) { return entry_of(format).by_code; }
+
+const std::vector<float>& values(const Format& format) { return entry_of(format).ascending; }
+
+float largest(const Format& format) { return entry_of(format).grid.largest; }
+
+const Grid& grid_of(const Format& format) { return entry_of(format).grid; }
 
 }  // namespace pare::number
