@@ -2,7 +2,7 @@
 // docs/formats.md).
 //
 // A code has `bits` bits; a signed one is sign and magnitude, so k = bits - 1 magnitude bits, an unsigned one has
-// k = bits. Values are in grid units: a tensor is stored as codes and a scale, x = scale * value(code).
+// k = bits. Only integers of the full range are two's complement, which has room for their extra value. Values are in grid units: a tensor is stored as codes and a scale, x = scale * value(code).
 #pragma once
 #include <cstdint>
 #include <string>
@@ -42,9 +42,12 @@ Format parse_format(std::string_view text);
 /// Throws UsageError with the reason where the format does not exist or its values leave float32's range.
 void check(const Format& format);
 
+/// The same, and that the format knows these ties (Ties::even is for integers).
+void check(const Format& format, Ties ties);
+
 /// The value of every code, exact in float32, indexed by code [2^bits]. Sets whose largest value exceeds 2^64 are
-/// normalised by a power of two so that the largest lies in [1, 2). Codes that no encoder writes (minus zero; the code
-/// beyond the range of a symmetric integer) decode to +0.
+/// normalised by a power of two so that the largest lies in [1, 2). The one code that no
+/// encoder writes (minus zero, 100..0 of a sign-and-magnitude code) decodes to +0.
 const std::vector<float>& code_values(const Format& format);
 
 /// The distinct values, ascending, from the most negative (or 0) to the largest.
