@@ -90,6 +90,8 @@ std::filesystem::path inside(const std::filesystem::path& folder, const std::str
 
 void read_external(const Proto& proto, Tensor& tensor, std::size_t bytes, const std::string& where,
                    ExternalData& external) {
+  if (external.folder.empty())
+    throw Error("its data lies in another file", where, "read the model from its folder");
   std::string location;
   std::uint64_t offset = 0;
   std::optional<std::uint64_t> length;
@@ -98,8 +100,6 @@ void read_external(const Proto& proto, Tensor& tensor, std::size_t bytes, const 
     if (entry.key() == "offset") offset = parse_offset(entry.value(), "offset", where);
     if (entry.key() == "length") length = parse_offset(entry.value(), "length", where);
   }
-  if (external.folder.empty())
-    throw Error("its data lies in another file", where, "read the model from its folder");
   const auto path = inside(external.folder, location, where);
   std::error_code error;
   const std::uint64_t size = std::filesystem::file_size(path, error);
