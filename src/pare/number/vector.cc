@@ -63,10 +63,12 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 using F = hn::ScalableTag<float>;
 using I = hn::RebindToSigned<F>;
+using U = hn::RebindToUnsigned<F>;
 using U8 = hn::ScalableTag<std::uint8_t>;
 using Bytes = hn::Rebind<std::uint8_t, I>;  // one byte a lane
 using VF = hn::VFromD<F>;
 using VI = hn::VFromD<I>;
+using VU = hn::VFromD<U>;
 
 constexpr std::int32_t exponent_field = 0x7f800000;
 constexpr float below_half = 0x1.fffffep-2f;
@@ -92,7 +94,7 @@ class Rounder {
         sign_add_(hn::Set(i, grid.twos_complement ? 1 : 1 << grid.k)),
         code_mask_(hn::Set(i, (1 << (grid.k + (grid.is_signed ? 1 : 0))) - 1)),
         sign_field_(hn::Set(i, grid.is_signed ? std::int32_t{1} << 30 : 0)),
-        bands_(hn::Set(i, power_bits(grid.k - 1) + power_bits(grid.k - 1) + 0x400000)),
+        bands_(hn::Set(u, (254u + 2 * static_cast<unsigned>(grid.k - 1)) * (1u << 23) + 0x400000u)),
         half_codes_(hn::Set(f, static_cast<float>(1 << (grid.k - 1)))),
         all_codes_(hn::Set(f, static_cast<float>(1 << grid.k))),
         shift_(23 - grid.mantissa_bits),
@@ -122,10 +124,11 @@ class Rounder {
     VI ordinal;
     if constexpr (steps == Steps::twice) {
       // Band z = E - (k - 1) has the n of half its end to its end 2^(k-1-z), and 2^k - 2^(k-1-z) values lie below it,
-      // so the ordinal is n + 2^k - 3 * 2^(k-2-z); below the bands it is n.
-      const VI exponent = hn::And(hn::BitCast(i, hn::Abs(r.q)), hn::Set(i, exponent_field));
-      const VF base = hn::Min(hn::BitCast(f, hn::Sub(bands_, exponent)), all_codes_);
-      ordinal = to_int(hn::Add(r.n, hn::Sub(all_codes_, base)));
+      // so the ordinal is n + 2^k - 3 * 2^(k-2-z); below the bands it is n. 3 * 2^(k-2-z) = 1.5 * 2^(2(k-1)-E) comes
+      // from the exponent; far below the bands it leaves float32 but as an unsigned number stays above 2^k.
+      const VU exponent = hn::And(hn::BitCast(u, r.q), hn::Set(u, exponent_field));
+      const VU missing = hn::Min(hn::Sub(bands_, exponent), hn::BitCast(u, all_codes_));
+      ordinal = to_int(hn::Add(r.n, hn::Sub(all_codes_, hn::BitCast(f, missing))));
     } else {
       ordinal = magnitude_code(r);
     }
@@ -203,8 +206,10 @@ class Rounder {
 
   F f;
   I i;
+  U u;
   VF scale_, least_, most_;
-  VI offset_, lowest_, sign_flip_, sign_add_, code_mask_, sign_field_, bands_;
+  VI offset_, lowest_, sign_flip_, sign_add_, code_mask_, sign_field_;
+  VU bands_;
   VF half_codes_, all_codes_;
   int shift_, k_;
 };
