@@ -24,13 +24,18 @@ std::string name_of(std::int64_t target) {
   return name;
 }
 
-/// Bits of the targets that are compiled here and that the processor has, narrowest first: hwy gives wider ones lower
-/// bits, and the scalar one is always there.
-std::vector<std::int64_t> targets() {
+std::vector<std::int64_t> ask_processor() {
   std::vector<std::int64_t> found{(HWY_TARGETS & HWY_EMU128) != 0 ? HWY_EMU128 : HWY_SCALAR};
   const std::vector<std::int64_t> wide = hwy::SupportedAndGeneratedTargets();
   for (auto target = wide.rbegin(); target != wide.rend(); ++target)
     if (*target != HWY_EMU128 && *target != HWY_SCALAR) found.push_back(*target);
+  return found;
+}
+
+/// Bits of the targets that are compiled here and that the processor has, narrowest first: hwy gives wider ones lower
+/// bits, and the scalar one is always there. Asked once, as a virtual machine answers slowly.
+const std::vector<std::int64_t>& targets() {
+  static const std::vector<std::int64_t> found = ask_processor();
   return found;
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <cassert>
 #include <cmath>
+#include <numeric>
 
 #include "pare/number/grid.h"
 #include "pare/number/scalar.h"
@@ -23,6 +24,19 @@ std::array<float, 256> scaled_values(const Format& format, float scale) {
   std::array<float, 256> table{};
   std::transform(values.begin(), values.end(), table.begin(), [scale](float v) { return scale * v; });
   return table;
+}
+
+/// Codes in the order of their magnitudes, positive ones first; zero has code 0 under both signs.
+std::array<std::uint8_t, 16> codes_by_magnitude(const Format& format) {
+  const std::vector<float>& values = code_values(format);
+  const std::size_t half = std::size_t{1} << magnitude_bits(format);
+  std::array<std::uint8_t, 16> codes{};
+  std::iota(codes.begin(), codes.end(), std::uint8_t{0});
+  const auto smaller = [&](std::uint8_t a, std::uint8_t b) { return std::fabs(values[a]) < std::fabs(values[b]); };
+  std::sort(codes.begin(), codes.begin() + static_cast<std::ptrdiff_t>(half), smaller);
+  std::sort(codes.begin() + static_cast<std::ptrdiff_t>(half), codes.end(), smaller);
+  if (half < codes.size()) codes[half] = 0;
+  return codes;
 }
 
 }  // namespace
@@ -49,10 +63,14 @@ void round_to(const Format& format, Ties ties, const float* x, std::size_t n, fl
 void encode_packed(const Format& format, Ties ties, const float* x, std::size_t n, float scale, std::uint8_t* packed) {
   check(format, ties);
   assert(is_scale(scale));
+  const Grid& grid = grid_of(format);
+  if (format.bits == 8) return vector::encode(grid, ties, x, n, scale, packed);
+  if (format.bits == 4 && !grid.twos_complement)
+    return vector::encode_nibbles(grid, ties, codes_by_magnitude(format).data(), x, n, scale, packed);
   std::array<std::uint8_t, block> codes;
   for (std::size_t i = 0; i < n; i += block) {
     const std::size_t count = std::min(block, n - i);
-    vector::encode(grid_of(format), ties, x + i, count, scale, codes.data());
+    vector::encode(grid, ties, x + i, count, scale, codes.data());
     pack(codes.data(), count, format.bits, packed + packed_bytes(i, format.bits));
   }
 }
@@ -60,12 +78,16 @@ void encode_packed(const Format& format, Ties ties, const float* x, std::size_t 
 void decode_packed(const Format& format, const std::uint8_t* packed, std::size_t n, float scale, float* x) {
   assert(is_scale(scale));
   const auto table = scaled_values(format, scale);
+  if (format.bits == 8) return scalar::decode(table.data(), packed, n, x);
   if (format.bits == 4) return vector::decode_nibbles(table.data(), packed, n, x);
   std::array<std::uint8_t, block> codes;
   for (std::size_t i = 0; i < n; i += block) {
     const std::size_t count = std::min(block, n - i);
     unpack(packed + packed_bytes(i, format.bits), count, format.bits, codes.data());
-    scalar::decode(table.data(), codes.data(), count, x + i);
+    if (format.bits < 4)
+      vector::decode16(table.data(), codes.data(), count, x + i);
+    else
+      scalar::decode(table.data(), codes.data(), count, x + i);
   }
 }
 

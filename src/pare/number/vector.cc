@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <cstring>
 
 #include "pare/base/simd.h"
@@ -41,6 +42,15 @@ void DecodeNibbles(const float* table, const std::uint8_t* packed, std::size_t n
   for (std::size_t i = 0; i < n; ++i) x[i] = table[(packed[i / 2] >> (i % 2 * 4)) & 15];
 }
 
+void EncodeNibbles(const Grid& grid, Ties ties, const std::uint8_t* /*places*/, const float* x, std::size_t n,
+                   float scale, std::uint8_t* packed) {
+  for (std::size_t i = 0; i < n; i += 2) {
+    std::uint8_t codes[2] = {0, 0};
+    scalar::encode(grid, ties, x + i, std::min<std::size_t>(2, n - i), scale, codes);
+    packed[i / 2] = static_cast<std::uint8_t>(codes[0] | codes[1] << 4);
+  }
+}
+
 void PackNibbles(const std::uint8_t* codes, std::size_t n, std::uint8_t* packed) {
   for (std::size_t i = 0; i < n; i += 2) packed[i / 2] = static_cast<std::uint8_t>(codes[i] | codes[i + 1] << 4);
 }
@@ -53,10 +63,12 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 using F = hn::ScalableTag<float>;
 using I = hn::RebindToSigned<F>;
+using U = hn::RebindToUnsigned<F>;
 using U8 = hn::ScalableTag<std::uint8_t>;
 using Bytes = hn::Rebind<std::uint8_t, I>;  // one byte a lane
 using VF = hn::VFromD<F>;
 using VI = hn::VFromD<I>;
+using VU = hn::VFromD<U>;
 
 constexpr std::int32_t exponent_field = 0x7f800000;
 constexpr float below_half = 0x1.fffffep-2f;
@@ -73,17 +85,20 @@ class Rounder {
  public:
   explicit Rounder(const Grid& grid, float scale)
       : scale_(hn::Set(f, scale)),
-        least_(hn::Set(f, grid.most_negative)),
-        most_(hn::Set(f, grid.largest)),
+        least_(hn::Set(f, -inside(-grid.most_negative))),
+        most_(hn::Set(f, inside(grid.largest))),
         // slope 2: 2 (E + 127) + offset - 127, wraps on the way and ends in range
         offset_(hn::Set(i, (grid.offset - (steps == Steps::twice ? 127 : 0)) * (1 << 23))),
         lowest_(hn::Set(i, power_bits(grid.lowest_step))),
-        highest_(hn::Set(i, power_bits(grid.highest_step))),
         sign_flip_(hn::Set(i, grid.twos_complement ? -1 : 0)),
         sign_add_(hn::Set(i, grid.twos_complement ? 1 : 1 << grid.k)),
         code_mask_(hn::Set(i, (1 << (grid.k + (grid.is_signed ? 1 : 0))) - 1)),
+        sign_field_(hn::Set(i, grid.is_signed ? std::int32_t{1} << 30 : 0)),
+        bands_(hn::Set(u, (254u + 2 * static_cast<unsigned>(grid.k - 1)) * (1u << 23) + 0x400000u)),
         half_codes_(hn::Set(f, static_cast<float>(1 << (grid.k - 1)))),
-        shift_(23 - grid.mantissa_bits) {}
+        all_codes_(hn::Set(f, static_cast<float>(1 << grid.k))),
+        shift_(23 - grid.mantissa_bits),
+        k_(grid.k) {}
 
   /// The code of x / scale, in an int32 lane.
   HWY_INLINE VI code(VF x) const {
@@ -91,17 +106,34 @@ class Rounder {
     VI magnitude;
     if constexpr (steps == Steps::twice) {
       // t|r of the rounded value, whose binade may be the next one; the maximum gives r = 0 by truncation
-      const VI step = unclamped_step(r.value);
+      const VI step = step_of(r.value);
       const VF rest = hn::Trunc(hn::Mul(r.value, inverse(step)));
       magnitude = to_int(hn::Add(rest, hn::IfThenElseZero(hn::Ge(r.value, half_codes_), half_codes_)));
     } else {
-      magnitude = to_int(r.n);
-      if constexpr (steps == Steps::follow)
-        magnitude = hn::Add(magnitude, hn::ShiftRightSame(hn::Sub(r.step, lowest_), shift_));
+      magnitude = magnitude_code(r);
     }
     const VI negative = hn::VecFromMask(i, hn::RebindMask(i, hn::Lt(with_sign(r.n, r.q), hn::Zero(f))));
     const VI flipped = hn::Xor(magnitude, hn::And(negative, sign_flip_));
     return hn::And(hn::Add(flipped, hn::And(negative, sign_add_)), code_mask_);
+  }
+
+  /// How many magnitudes lie below that of the rounded x / scale, and above these k bits the sign, also of zero: the
+  /// place in a table of codes.
+  HWY_INLINE VI place(VF x) const {
+    const Rounded r = round(x);
+    VI ordinal;
+    if constexpr (steps == Steps::twice) {
+      // Band z = E - (k - 1) has the n of half its end to its end 2^(k-1-z), and 2^k - 2^(k-1-z) values lie below it,
+      // so the ordinal is n + 2^k - 3 * 2^(k-2-z); below the bands it is n. 3 * 2^(k-2-z) = 1.5 * 2^(2(k-1)-E) comes
+      // from the exponent; far below the bands it leaves float32 but as an unsigned number stays above 2^k.
+      const VU exponent = hn::And(hn::BitCast(u, r.q), hn::Set(u, exponent_field));
+      const VU missing = hn::Min(hn::Sub(bands_, exponent), hn::BitCast(u, all_codes_));
+      ordinal = to_int(hn::Add(r.n, hn::Sub(all_codes_, hn::BitCast(f, missing))));
+    } else {
+      ordinal = magnitude_code(r);
+    }
+    const VI sign = hn::And(hn::ShiftRight<1>(hn::BitCast(i, r.q)), sign_field_);
+    return hn::Or(ordinal, hn::ShiftRightSame(sign, 30 - k_));
   }
 
   /// scale times the value nearest to x / scale.
@@ -132,7 +164,18 @@ class Rounder {
     return hn::BitCast(F(), hn::Sub(hn::Set(I(), 254 * (1 << 23)), step));
   }
 
-  HWY_INLINE VI unclamped_step(VF magnitude) const {
+  /// Short of flint's maximum, which would open a band of its own; the numbers just below it are rounded up to it.
+  static float inside(float end) { return steps == Steps::twice ? std::nextafter(end, 0.0f) : end; }
+
+  /// Of all but flint.
+  HWY_INLINE VI magnitude_code(const Rounded& r) const {
+    VI code = to_int(r.n);
+    if constexpr (steps == Steps::follow)
+      code = hn::Add(code, hn::ShiftRightSame(hn::Sub(r.step, lowest_), shift_));
+    return code;
+  }
+
+  HWY_INLINE VI step_of(VF magnitude) const {
     VI exponent = hn::And(hn::BitCast(i, magnitude), hn::Set(i, exponent_field));
     if constexpr (steps == Steps::twice) exponent = hn::Add(exponent, exponent);
     return hn::Max(hn::Add(exponent, offset_), lowest_);
@@ -146,8 +189,7 @@ class Rounder {
     if constexpr (steps == Steps::one) {
       r.step = lowest_;
     } else {
-      r.step = unclamped_step(a);
-      if constexpr (steps == Steps::twice) r.step = hn::Min(r.step, highest_);
+      r.step = step_of(a);
       in_steps = hn::Mul(a, inverse(r.step));
     }
     r.n = hn::Trunc(hn::Add(in_steps, hn::Set(f, below_half)));
@@ -164,10 +206,12 @@ class Rounder {
 
   F f;
   I i;
+  U u;
   VF scale_, least_, most_;
-  VI offset_, lowest_, highest_, sign_flip_, sign_add_, code_mask_;
-  VF half_codes_;
-  int shift_;
+  VI offset_, lowest_, sign_flip_, sign_add_, code_mask_, sign_field_;
+  VU bands_;
+  VF half_codes_, all_codes_;
+  int shift_, k_;
 };
 
 /// Calls work(rounder) with the one that grid and ties need.
@@ -191,21 +235,26 @@ void with_rounder(const Grid& grid, Ties ties, float scale, const Work& work) {
 /// A step below float32's normal numbers has no exponent field to compute.
 bool has_tiny_steps(const Grid& grid) { return grid.lowest_step < -126; }
 
+/// bytes[i] = of_lane(x[i ...]), one a float; the last, partial vector through a copy.
+template <class OfLane>
+HWY_INLINE void bytes_of(const float* x, std::size_t n, std::uint8_t* bytes, const OfLane& of_lane) {
+  const F f;
+  const Bytes d;
+  const std::size_t lanes = hn::Lanes(f);
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes) hn::StoreU(hn::DemoteTo(d, of_lane(hn::LoadU(f, x + i))), d, bytes + i);
+  if (i == n) return;
+  HWY_ALIGN float rest[hn::MaxLanes(f)] = {};
+  HWY_ALIGN std::uint8_t rest_bytes[hn::MaxLanes(f)];
+  std::copy(x + i, x + n, rest);
+  hn::StoreU(hn::DemoteTo(d, of_lane(hn::Load(f, rest))), d, rest_bytes);
+  std::copy(rest_bytes, rest_bytes + (n - i), bytes + i);
+}
+
 void Encode(const Grid& grid, Ties ties, const float* x, std::size_t n, float scale, std::uint8_t* codes) {
   if (has_tiny_steps(grid)) return scalar::encode(grid, ties, x, n, scale, codes);
   with_rounder(grid, ties, scale, [=](const auto& rounder) {
-    const F f;
-    const Bytes bytes;
-    const std::size_t lanes = hn::Lanes(f);
-    std::size_t i = 0;
-    for (; i + lanes <= n; i += lanes)
-      hn::StoreU(hn::DemoteTo(bytes, rounder.code(hn::LoadU(f, x + i))), bytes, codes + i);
-    if (i == n) return;
-    HWY_ALIGN float rest[hn::MaxLanes(f)] = {};
-    HWY_ALIGN std::uint8_t rest_codes[hn::MaxLanes(f)];
-    std::copy(x + i, x + n, rest);
-    hn::StoreU(hn::DemoteTo(bytes, rounder.code(hn::Load(f, rest))), bytes, rest_codes);
-    std::copy(rest_codes, rest_codes + (n - i), codes + i);
+    bytes_of(x, n, codes, [&rounder](VF v) HWY_ATTR { return rounder.code(v); });
   });
 }
 
@@ -313,18 +362,45 @@ void DecodeNibbles(const float* table, const std::uint8_t* packed, std::size_t n
   for (; i < n; ++i) x[i] = table[(packed[i / 2] >> (i % 2 * 4)) & 15];
 }
 
-void PackNibbles(const std::uint8_t* codes, std::size_t n, std::uint8_t* packed) {
+/// Packs `n` bytes below 16, an even number, in pairs; each first goes through `of_bytes`.
+template <class OfBytes>
+HWY_INLINE void pack_pairs(const std::uint8_t* bytes, std::size_t n, std::uint8_t* packed, const OfBytes& of_bytes) {
   const hn::Half<U8> half;
   const hn::ScalableTag<std::uint16_t> u16;
   const hn::ScalableTag<std::int16_t> i16;
   const std::size_t lanes = hn::Lanes(U8());
-  std::size_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    const auto pair = hn::BitCast(u16, hn::LoadU(U8(), codes + i));  // low byte first
+  const auto pack = [&](const std::uint8_t* from) HWY_ATTR {
+    const auto pair = hn::BitCast(u16, of_bytes(hn::LoadU(U8(), from)));  // low byte first
     const auto both = hn::And(hn::Or(pair, hn::ShiftRight<4>(pair)), hn::Set(u16, 0xff));
-    hn::StoreU(hn::DemoteTo(half, hn::BitCast(i16, both)), half, packed + i / 2);
-  }
-  for (; i < n; i += 2) packed[i / 2] = static_cast<std::uint8_t>(codes[i] | codes[i + 1] << 4);
+    return hn::DemoteTo(half, hn::BitCast(i16, both));
+  };
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes) hn::StoreU(pack(bytes + i), half, packed + i / 2);
+  if (i == n) return;
+  HWY_ALIGN std::uint8_t rest[hn::MaxLanes(U8())] = {};
+  HWY_ALIGN std::uint8_t rest_packed[hn::MaxLanes(U8())];
+  std::copy(bytes + i, bytes + n, rest);
+  hn::StoreU(pack(rest), half, rest_packed);
+  std::copy(rest_packed, rest_packed + (n - i) / 2, packed + i / 2);
+}
+
+void PackNibbles(const std::uint8_t* codes, std::size_t n, std::uint8_t* packed) {
+  pack_pairs(codes, n, packed, [](auto bytes) HWY_ATTR { return bytes; });
+}
+
+void EncodeNibbles(const Grid& grid, Ties ties, const std::uint8_t* places, const float* x, std::size_t n, float scale,
+                   std::uint8_t* packed) {
+  with_rounder(grid, ties, scale, [=](const auto& rounder) {
+    constexpr std::size_t block = 2048;  // places wait in the first-level cache
+    HWY_ALIGN std::uint8_t bytes[block];
+    const auto table = hn::LoadDup128(U8(), places);
+    for (std::size_t i = 0; i < n; i += block) {
+      const std::size_t count = std::min(block, n - i), even = (count + 1) / 2 * 2;
+      bytes_of(x + i, count, bytes, [&rounder](VF v) HWY_ATTR { return rounder.place(v); });
+      if (even != count) bytes[count] = 0;  // place 0 is code 0
+      pack_pairs(bytes, even, packed + i / 2, [&table](auto b) HWY_ATTR { return hn::TableLookupBytes(table, b); });
+    }
+  });
 }
 
 bool AllFinite(const float* x, std::size_t n) {
@@ -357,6 +433,7 @@ HWY_EXPORT(RoundTo);
 HWY_EXPORT(Decode16);
 HWY_EXPORT(DecodeNibbles);
 HWY_EXPORT(PackNibbles);
+HWY_EXPORT(EncodeNibbles);
 HWY_EXPORT(AllFinite);
 
 void encode(const Grid& grid, Ties ties, const float* x, std::size_t n, float scale, std::uint8_t* codes) {
@@ -377,6 +454,13 @@ void decode16(const float* table, const std::uint8_t* codes, std::size_t n, floa
 void decode_nibbles(const float* table, const std::uint8_t* packed, std::size_t n, float* x) {
   ready_simd();
   HWY_DYNAMIC_DISPATCH(DecodeNibbles)(table, packed, n, x);
+}
+
+void encode_nibbles(const Grid& grid, Ties ties, const std::uint8_t* places, const float* x, std::size_t n,
+                    float scale, std::uint8_t* packed) {
+  assert(grid.k + (grid.is_signed ? 1 : 0) == 4 && !grid.twos_complement);
+  ready_simd();
+  HWY_DYNAMIC_DISPATCH(EncodeNibbles)(grid, ties, places, x, n, scale, packed);
 }
 
 void pack_nibbles(const std::uint8_t* codes, std::size_t n, std::uint8_t* packed) {
