@@ -115,8 +115,8 @@ def export(name, kind, path):
     temporary = path.with_suffix(".part")
     arguments = dict(input_names=["image"], output_names=["logits"])
     if kind == "dynamo18":
-        torch.onnx.export(network, (x,), str(temporary), dynamo=True, verbose=False, opset_version=18, external_data=False,
-                          dynamic_shapes=({0: torch.export.Dim("batch")},), **arguments)
+        torch.onnx.export(network, (x,), str(temporary), dynamo=True, verbose=False, opset_version=18,
+                          external_data=False, dynamic_shapes=({0: torch.export.Dim("batch")},), **arguments)
     else:
         training = torch.onnx.TrainingMode.PRESERVE if kind == "unfolded17" else torch.onnx.TrainingMode.EVAL
         torch.onnx.export(network, (x,), str(temporary), dynamo=False, opset_version=int(kind[-2:]),

@@ -59,14 +59,18 @@ TEST(OnnxWrite, EveryOperatorRoundTrip) {
   OnnxBuilder b(18);
   b.input("x", {-1, 4, 6, 6}).floats("four", {4}).floats("m", {6, 6}).floats("low", {}).floats("slope", {4, 1, 1});
   b.integers("axes", {2, 3}).integers("sizes", {1, 3}).integers("pads", {0, 0, 1, 1, 0, 0, 2, 2}).integers("one", {1});
-  b.integers("two", {2}).integers("shape", {0, 4, -1}).integers("three", {3}).integers("i", {1, 0}).integers("o", {4, 1, 1});
+  b.integers("two", {2})
+      .integers("shape", {0, 4, -1})
+      .integers("three", {3})
+      .integers("i", {1, 0})
+      .integers("o", {4, 1, 1});
   std::vector<std::string> outputs;
   const auto add = [&](const std::string& op, std::vector<std::string> inputs) -> OnnxBuilder& {
     outputs.push_back(op + "_out");
     return b.node(op, inputs, {outputs.back()});
   };
-  for (const char* op : {"Elu", "Erf", "Exp", "HardSigmoid", "HardSwish", "LeakyRelu", "Log", "Neg", "Reciprocal", "Relu",
-                         "Sigmoid", "Softplus", "Sqrt", "Tanh", "GlobalAveragePool", "GlobalMaxPool", "Shape"})
+  for (const char* op : {"Elu", "Erf", "Exp", "HardSigmoid", "HardSwish", "LeakyRelu", "Log", "Neg", "Reciprocal",
+                         "Relu", "Sigmoid", "Softplus", "Sqrt", "Tanh", "GlobalAveragePool", "GlobalMaxPool", "Shape"})
     add(op, {"x"});
   for (const char* op : {"Add", "Sub", "Mul", "Div", "Pow", "MatMul"}) add(op, {"x", "m"});
   for (const char* op : {"Equal", "Greater", "Less"}) add(op, {"x", "m"});
@@ -141,7 +145,10 @@ TEST(Count, SmallNetworkByHand) {
 TEST(Count, SharedWeightsOnceAndStatisticsNever) {
   OnnxBuilder b(17);
   b.input("x", {-1, 4, 5}).floats("w", {5, 5}).floats("s", {4}).floats("b", {4}).floats("m", {4}).floats("v", {4});
-  b.floats("half", {}).node("MatMul", {"x", "w"}, {"a"}).node("MatMul", {"a", "w"}, {"c"}).node("Mul", {"c", "half"}, {"d"});
+  b.floats("half", {})
+      .node("MatMul", {"x", "w"}, {"a"})
+      .node("MatMul", {"a", "w"}, {"c"})
+      .node("Mul", {"c", "half"}, {"d"});
   b.node("BatchNormalization", {"d", "s", "b", "m", "v"}, {"y"}).output("y");
   const Counts counts = count(b.parse());
   EXPECT_EQ(counts.parameters, 25 + 8);

@@ -74,7 +74,8 @@ float scale_of(const Model& model, const Node& node) {
 std::string in_steps(GraphWriter& w, const std::string& stem, const std::string& x, float scale, const Band& band) {
   const double product = static_cast<double>(scale) * band.step;
   if (product >= 0x1p-126 && product < 0x1p127 && band.first >= 0x1p-120)
-    return w.add("Div", stem + "/steps", {x, w.constant(stem + "/unit", Tensor::f32({}, {static_cast<float>(product)}))});
+    return w.add("Div", stem + "/steps",
+                 {x, w.constant(stem + "/unit", Tensor::f32({}, {static_cast<float>(product)}))});
   std::string y = w.add("Div", stem + "/units", {x, w.constant(stem + "/scale", Tensor::f32({}, {scale}))});
   for (int left = -std::ilogb(band.step), part = 0; left != 0; left -= part) {
     part = std::clamp(left, -100, 100);
@@ -107,7 +108,8 @@ std::string look_up(GraphWriter& w, const std::string& stem, const std::string& 
     table.push_back(scale * nearest(values, a.ties, static_cast<double>(steps_at) * band.step));
   }
   const auto entries = static_cast<std::int64_t>(table.size());
-  return w.add("GatherElements", stem + "/look_up", {w.constant(stem + "/table", Tensor::f32({entries}, table)), index});
+  return w.add("GatherElements", stem + "/look_up",
+               {w.constant(stem + "/table", Tensor::f32({entries}, table)), index});
 }
 
 void by_tables(GraphWriter& w, const std::string& stem, const std::string& x, const QuantizeAttributes& a, float scale,
