@@ -183,7 +183,9 @@ void write_weight(const fs::path& folder, const number::Format& format, Granular
 int write_quantizers(const fs::path& folder) {
   using number::Ties;
   for (const number::Format& format : all_formats()) {
-    for (const float scale : {1.0f, 0.0374f, 3.1e-5f, 7.7f}) {
+    for (const float scale : {1.0f, 0.0374f, 3.1e-5f, 7.7f, 1.3e-36f, 2.1e30f}) {
+      const bool extreme = scale < 1e-30f || scale > 1e30f;
+      if (extreme && (format.bits != 4 || number::largest(format) > 1e6f)) continue;
       write_quantizer(folder, format, Ties::away, scale);
       write_quantizer(folder, format, Ties::published, scale);
       if (format.family == number::Family::integer) write_quantizer(folder, format, Ties::even, scale);

@@ -87,7 +87,9 @@ TEST(OnnxRead, AttributesOfOldOpsetsBecomeInputs) {
   const Model upper = half.parse();
   EXPECT_EQ(upper.nodes[0].inputs[1], no_value);
 
-  const auto integers = [](const Model& m, std::size_t i) { return m.value(m.nodes[0].inputs[i]).constant->integers(); };
+  const auto integers = [](const Model& m, std::size_t i) {
+    return m.value(m.nodes[0].inputs[i]).constant->integers();
+  };
   using List = std::vector<std::int64_t>;
   OnnxBuilder pad(10);
   pad.input("x", {2, 3}).node("Pad", {"x"}, {"y"}).with("pads", {0, 1, 0, 2}).with("value", 2.0f).output("y");

@@ -69,15 +69,20 @@ float scale_of(const Model& model, const Node& node) {
   return scale;
 }
 
-/// x in units of scale * step. Division by the product is exact where that is a normal number.
-std::string in_steps(GraphWriter& w, const std::string& stem, const std::string& x, float scale, double step) {
-  const double product = static_cast<double>(scale) * step;
-  if (product >= 0x1p-126 && product < 0x1p127)
-    return w.add("Div", stem + "/steps", {x, w.constant(stem + "/unit", Tensor::f32({}, {static_cast<float>(product)}))});
-  const std::string units =
-      w.add("Div", stem + "/units", {x, w.constant(stem + "/scale", Tensor::f32({}, {scale}))});
-  return w.add("Mul", stem + "/steps",
-               {units, w.constant(stem + "/per_unit", Tensor::f32({}, {static_cast<float>(1 / step)}))});
+/// x in units of scale * step. One division by the product rounds as x / scale does where all of them are normal
+/// numbers around the borders; elsewhere x / scale is multiplied, by powers of two that float32 holds.
+std::string in_steps(GraphWriter& w, const std::string& stem, const std::string& x, float scale, const Band& band) {
+  const double product = static_cast<double>(scale) * band.step;
+  if (product >= 0x1p-126 && product < 0x1p127 && band.first >= 0x1p-120)
+    return w.add("Div", stem + "/steps",
+                 {x, w.constant(stem + "/unit", Tensor::f32({}, {static_cast<float>(product)}))});
+  std::string y = w.add("Div", stem + "/units", {x, w.constant(stem + "/scale", Tensor::f32({}, {scale}))});
+  for (int left = -std::ilogb(band.step), part = 0; left != 0; left -= part) {
+    part = std::clamp(left, -100, 100);
+    y = w.add("Mul", stem + "/steps",
+              {y, w.constant(stem + "/per_unit", Tensor::f32({}, {static_cast<float>(std::ldexp(1.0, part))}))});
+  }
+  return y;
 }
 
 /// The flat quantised tensor by a table that is right up to the last border of the band and constant beyond.
@@ -86,7 +91,7 @@ std::string look_up(GraphWriter& w, const std::string& stem, const std::string& 
   const bool floor = a.ties == number::Ties::published;
   const auto reach = static_cast<std::int64_t>(band.last / band.step);
   const std::int64_t low = a.format.is_signed ? -reach - (floor ? 1 : 0) : 0;
-  std::string steps = in_steps(w, stem, x, scale, band.step);
+  std::string steps = in_steps(w, stem, x, scale, band);
   if (floor) steps = w.add("Floor", stem + "/floor", {steps});
   steps = w.add("Clip", stem + "/clip",
                 {steps, w.constant(stem + "/low", Tensor::f32({}, {static_cast<float>(low)})),
@@ -103,7 +108,8 @@ std::string look_up(GraphWriter& w, const std::string& stem, const std::string& 
     table.push_back(scale * nearest(values, a.ties, static_cast<double>(steps_at) * band.step));
   }
   const auto entries = static_cast<std::int64_t>(table.size());
-  return w.add("GatherElements", stem + "/look_up", {w.constant(stem + "/table", Tensor::f32({entries}, table)), index});
+  return w.add("GatherElements", stem + "/look_up",
+               {w.constant(stem + "/table", Tensor::f32({entries}, table)), index});
 }
 
 void by_tables(GraphWriter& w, const std::string& stem, const std::string& x, const QuantizeAttributes& a, float scale,

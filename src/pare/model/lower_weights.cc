@@ -68,7 +68,8 @@ void write(GraphWriter& w, const std::string& stem, const QuantizeAttributes& a,
   if (grouped) {  // codes laid out as [channels, groups, group], the last group of a channel filled up
     code_shape = {layout.channels, layout.groups, layout.group_size};
     scale_shape = {layout.channels, layout.groups, 1};
-    std::vector<std::uint8_t> by_group(static_cast<std::size_t>(layout.channels * layout.groups * layout.group_size), 0);
+    std::vector<std::uint8_t> by_group(static_cast<std::size_t>(layout.channels * layout.groups * layout.group_size),
+                                       0);
     for (std::int64_t i = 0; i < static_cast<std::int64_t>(codes.size()); ++i) {
       const std::int64_t channel = i / layout.inner % layout.channels;
       const std::int64_t within = i / (layout.inner * layout.channels) * layout.inner + i % layout.inner;
@@ -91,11 +92,13 @@ void write(GraphWriter& w, const std::string& stem, const QuantizeAttributes& a,
   }
   std::string y = w.add("Mul", stem + "/scaled", {values, scale});
   y = reshape(w, stem + "/by_channel", y, {layout.channels, layout.groups * layout.group_size});
-  y = w.add("Slice", stem + "/cut",
-            {y, w.constant(stem + "/from", Tensor::i64({1}, {0})), w.constant(stem + "/to", Tensor::i64({1}, {layout.rest})),
-             w.constant(stem + "/axis", Tensor::i64({1}, {1}))});
+  y = w.add(
+      "Slice", stem + "/cut",
+      {y, w.constant(stem + "/from", Tensor::i64({1}, {0})), w.constant(stem + "/to", Tensor::i64({1}, {layout.rest})),
+       w.constant(stem + "/axis", Tensor::i64({1}, {1}))});
   // [channels, outer, inner] -> [outer, channels, inner]
-  y = reshape(w, stem + "/outer", y, {layout.channels, layout.inner == 0 ? 0 : layout.rest / layout.inner, layout.inner});
+  y = reshape(w, stem + "/outer", y,
+              {layout.channels, layout.inner == 0 ? 0 : layout.rest / layout.inner, layout.inner});
   y = w.add("Transpose", stem + "/order", {y});
   set_attribute(w.last(), "perm", Integers{1, 0, 2});
   const std::string final_shape =
@@ -122,7 +125,8 @@ void lower_constant(const Model& model, const Node& node, GraphWriter& writer) {
   const Layout layout(a, x.shape);
   std::vector<std::uint8_t> codes(x.elements());
   const auto elements = static_cast<std::int64_t>(x.elements());
-  if (!number::all_finite(x.data<float>(), x.elements())) throw Error("has a weight that is no finite number", describe(node));
+  if (!number::all_finite(x.data<float>(), x.elements()))
+    throw Error("has a weight that is no finite number", describe(node));
   for (std::int64_t i = 0, end = 0; i < elements; i = end) {
     const std::int64_t which = layout.scale_index(i, a);
     for (end = i + 1; end < elements && layout.scale_index(end, a) == which;) ++end;

@@ -4,8 +4,8 @@
 
 namespace pare::model {
 
-/// Infers shapes, folds, and writes the forms of older opsets that depend on ranks and sizes in the newest form: Softmax
-/// over one axis only, Pad with pads of every axis, Split with its sizes. Then drops what no output needs.
+/// Infers shapes, folds, and writes the forms of older opsets that depend on ranks and sizes in the newest form:
+/// Softmax over one axis only, Pad with pads of every axis, Split with its sizes. Then drops what no output needs.
 void normalise(Model& model, int opset);
 
 }  // namespace pare::model

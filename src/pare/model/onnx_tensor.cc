@@ -137,9 +137,10 @@ int onnx_type(ElementType type) {
 Tensor read_tensor(const Proto& proto, const std::string& where, ExternalData& external) {
   const auto type = element_type(proto.data_type());
   if (!type)
-    throw Error(fmt::format("its elements have type {}, which pare does not know",
-                            onnx::TensorProto_DataType_Name(static_cast<onnx::TensorProto_DataType>(proto.data_type()))),
-                where);
+    throw Error(
+        fmt::format("its elements have type {}, which pare does not know",
+                    onnx::TensorProto_DataType_Name(static_cast<onnx::TensorProto_DataType>(proto.data_type()))),
+        where);
   if (proto.has_segment()) throw Error("it is stored in segments, which pare does not know", where);
   Tensor tensor{*type, {}, {}};
   std::int64_t elements = 1;

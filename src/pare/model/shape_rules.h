@@ -1,5 +1,5 @@
-// One function an operator: from the shapes of the inputs to those of the outputs, and, where the inputs are constants or
-// small integer tensors (shapes), to their elements. To add an operator: a rule in one of shape_*.cc, and its row in
+// One function an operator: from the shapes of the inputs to those of the outputs, and, where the inputs are constants
+// or small integer tensors (shapes), to their elements. To add an operator: a rule in one of shape_*.cc, and its row in
 // shapes.cc.
 #pragma once
 #include <optional>
@@ -60,7 +60,8 @@ class RuleContext {
   void set_unknown(std::size_t output, ElementType type);
   void set_entries(std::size_t output, Entries entries);
   void set_constant(std::size_t output, Tensor tensor);
-  /// Carries elements from the inputs to the output (whose shape is set), if all of `sources` are constants or followed.
+  /// Carries elements from the inputs to the output (whose shape is set), if all of `sources` are constants or
+  /// followed.
   void move(std::size_t output, const std::vector<std::size_t>& sources, const std::vector<Move>& moves);
   /// The same elements in the same order under the shape that is set.
   void move_all();

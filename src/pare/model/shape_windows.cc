@@ -68,13 +68,15 @@ void conv_rule(RuleContext& c) {
   const Shape &x = c.shape(0), &w = c.shape(1);
   if (x.size() < 3 || w.size() != x.size())
     c.fail(fmt::format("has an input {} and a kernel {}", to_string(x), to_string(w)));
+  Integers kernel;
   for (std::size_t d = 2; d < w.size(); ++d) {
     if (!w[d].known() || w[d].size < 1 || w[d].size > INT32_MAX)
       c.fail(fmt::format("has a kernel {}", to_string(w)));
-    if (a.kernel.size() < w.size() - 2) a.kernel.push_back(w[d].size);
-    if (a.kernel.size() != w.size() - 2 || a.kernel[d - 2] != w[d].size)
-      c.fail(fmt::format("has a kernel {} that does not fit its attribute 'kernel_shape'", to_string(w)));
+    kernel.push_back(w[d].size);
   }
+  if (a.kernel.empty()) a.kernel = kernel;
+  if (a.kernel != kernel)
+    c.fail(fmt::format("has a kernel {} that does not fit its attribute 'kernel_shape'", to_string(w)));
   if ((x[1].known() && w[1].known() && (x[1].size % a.groups != 0 || x[1].size / a.groups != w[1].size)) ||
       (w[0].known() && w[0].size % a.groups != 0))
     c.fail(fmt::format("has an input {}, a kernel {} and {} groups", to_string(x), to_string(w), a.groups));
