@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
 #include <set>
+#include <sstream>
 #include <string>
 
 #include "all_formats.h"
@@ -104,6 +106,40 @@ TEST(Values, WideSetsAreNormalised) {
   EXPECT_EQ(largest(parse_format("upot6")), 0x1p62f);
   EXPECT_EQ(largest(parse_format("ufloat8_e7m1")), 1.5f);
   EXPECT_EQ(values(parse_format("ufloat8_e7m1"))[1], 0x1p-127f);
+}
+
+/// Cells between bars, without spaces around them.
+std::vector<std::string> cells_of(const std::string& line) {
+  std::vector<std::string> cells;
+  std::istringstream in(line.substr(1));
+  for (std::string cell; std::getline(in, cell, '|');) {
+    const auto first = cell.find_first_not_of(' '), last = cell.find_last_not_of(' ');
+    cells.push_back(first == std::string::npos ? "" : cell.substr(first, last - first + 1));
+  }
+  return cells;
+}
+
+TEST(Docs, TablesHoldTheMagnitudesOfFourBits) {
+  std::ifstream in(PARE_SOURCE_DIR "/docs/formats.md");
+  std::set<std::string> seen;
+  for (std::string line; std::getline(in, line);) {
+    if (!line.starts_with("| `")) continue;
+    const std::vector<std::string> cells = cells_of(line);
+    if (cells.size() != 18) continue;
+    std::istringstream names(cells[0]);
+    for (std::string name; names >> name;) {
+      std::erase_if(name, [](char c) { return c == '`' || c == ','; });
+      const Format f = parse_format(name);
+      const int k = magnitude_bits(f);
+      EXPECT_EQ(cells[1], std::to_string(k)) << name;
+      for (std::size_t c = 0; c < 16; ++c)
+        EXPECT_EQ(cells[2 + c].empty() ? -1 : std::stof(cells[2 + c]), c >> k == 0 ? code_values(f)[c] : -1)
+            << name << " code " << c;
+      seen.insert(name);
+    }
+  }
+  for (const Format& f : all_formats())
+    EXPECT_TRUE(f.bits != 4 || f.range == IntRange::full || seen.contains(name(f))) << name(f) << " is not described";
 }
 
 TEST(Name, RoundTripsForEveryFormat) {
