@@ -89,3 +89,15 @@ endfunction()
 function(pare_room_bench room)
   _pare_room_program(bench ${room} ${ARGN} LIBRARIES benchmark::benchmark)
 endfunction()
+
+# pare_python_test(NAME SCRIPT ARGUMENT...): a test in Python of the environment `peers` (onnx, onnxruntime, torch). Skipped
+# with a line where that is not installed.
+function(pare_python_test name script)
+  set(python ${CMAKE_SOURCE_DIR}/.deps/peers/bin/python)
+  if(EXISTS ${python})
+    add_test(NAME ${name} COMMAND ${python} ${CMAKE_CURRENT_SOURCE_DIR}/${script} ${ARGN})
+    set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77)
+  else()
+    message(STATUS "test ${name} is left out: no ${python} (./test installs it)")
+  endif()
+endfunction()

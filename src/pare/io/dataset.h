@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,8 +13,9 @@ namespace pare::io {
 enum class Layout { nchw, nhwc };
 
 /// What happens to an image between the file and the network, in this order: resized so that its shorter side is
-/// `resize` (0: not), the middle `size` x `size` cut out (0: not), divided by 255 where the file holds bytes, less mean,
-/// by std (per channel; empty: not), laid out.
+/// `resize` (0: not), the middle `size` x `size` cut out (0: not), divided by 255 where the file holds bytes, less
+/// mean, by std (one figure for all channels or one for each; empty: not), laid out. Grey images become three equal
+/// channels where mean or std has three figures. Floats of an .npz are neither resized nor laid out anew.
 struct Preprocess {
   std::vector<float> mean, std;
   int resize = 0, size = 0;
@@ -44,8 +46,16 @@ class Dataset {
   std::string name_;
 };
 
-/// Opens what lies at `path`: an .npz with x (and y), a folder with one folder of images a class (or loose images), a
-/// CIFAR-10 binary file or folder, an IDX file (also .gz; labels beside it are found by their name). Throws Error.
+/// The TOML that lies beside the data and says how it is preprocessed, if there is one: `<path>.toml`, `path` with its
+/// extension replaced, or preprocess.toml in the folder of the data.
+std::optional<std::filesystem::path> preprocess_beside(const std::filesystem::path& path);
+
+/// Opens what lies at `path`. Throws Error.
+/// - .npz: x uint8 [n, h, w, c] or [n, h, w], or floats [n, ...]; y, where there are labels, integers [n].
+/// - A folder with one folder of png, jpg, ppm or pgm images a class, numbered by name, or with loose images (no
+/// labels).
+/// - CIFAR-10 in binary: a .bin file, a folder of batches, or folder/data_batch for its training batches.
+/// - IDX images (also .gz); labels beside them are found by name: train-images-idx3-ubyte, train-labels-idx1-ubyte.
 std::unique_ptr<Dataset> open_dataset(const std::filesystem::path& path, const Preprocess& preprocess = {});
 
 }  // namespace pare::io

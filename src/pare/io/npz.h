@@ -1,4 +1,4 @@
-// NumPy .npy and .npz files (stored or deflated members, little-endian, C order).
+// NumPy .npy and .npz files: stored or deflated members, little-endian; column-major arrays are turned into row-major.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -10,21 +10,24 @@
 namespace pare::io {
 
 struct Array {
-  char kind = 'f';  // 'f' float, 'i' signed, 'u' unsigned, 'b' boolean
+  char kind = 'f';  // 'f' float, 'i' signed, 'u' unsigned, 'b' boolean; 'S' and 'U' text, kept as it lies
   int item_bytes = 4;
   std::vector<std::int64_t> shape;
   std::string bytes;
 
   std::size_t elements() const;
-  std::vector<std::int64_t> integers() const;  // throws Error unless kind is i, u or b
-  std::vector<float> floats() const;           // of any numeric kind
+  std::vector<std::int64_t> integers() const;  // throws Error unless kind is i, u or b and all lie below 2^63
+  std::vector<float> floats() const;           // of any numeric kind; throws Error for text
 };
 
+/// `where` names the file in errors. Throws Error for what is no sound array, and for pickled objects.
 Array parse_npy(std::string_view bytes, const std::string& where);
 /// All members, by name without ".npy". Throws Error for what is not a sound archive.
 std::map<std::string, Array> read_npz(const std::filesystem::path& path);
 std::map<std::string, Array> parse_npz(std::string_view bytes, const std::string& where);
-/// Stored, not deflated; written whole or not at all.
+/// The archive's bytes, members stored, not deflated; deterministic. Throws Error beyond 4 GiB.
+std::string to_npz(const std::map<std::string, Array>& arrays);
+/// The same into a file, written whole or not at all.
 void write_npz(const std::filesystem::path& path, const std::map<std::string, Array>& arrays);
 
 }  // namespace pare::io

@@ -6,8 +6,8 @@
 #include <variant>
 #include <vector>
 
-#include "pare/number/codec.h"
 #include "pare/number/format.h"
+#include "pare/number/tensor_codec.h"
 
 namespace pare::model {
 
@@ -60,10 +60,10 @@ struct Value {
 /// Operators, by their ONNX names; below the line, pare's own domain.
 enum class Op {
   add, average_pool, batch_normalization, cast, clip, concat, constant_of_shape, conv, div, dropout, elu, equal, erf,
-  exp, expand, flatten, gather, gemm, global_average_pool, global_max_pool, greater, hard_sigmoid, hard_swish, identity,
-  leaky_relu, less, log, log_softmax, lrn, matmul, max, max_pool, min, mod, mul, neg, pad, pow, prelu, range, reciprocal,
-  reduce_max, reduce_mean, reduce_min, reduce_sum, relu, reshape, shape, sigmoid, slice, softmax, softplus, split, sqrt,
-  squeeze, sub, tanh, transpose, unsqueeze, where,
+  exp, expand, flatten, gather, gemm, global_average_pool, global_max_pool, greater, hard_sigmoid, hard_swish,
+  identity, leaky_relu, less, log, log_softmax, lrn, matmul, max, max_pool, min, mod, mul, neg, pad, pow, prelu,
+  range, reciprocal, reduce_max, reduce_mean, reduce_min, reduce_sum, relu, reshape, shape, sigmoid, slice, softmax,
+  softplus, split, sqrt, squeeze, sub, tanh, transpose, unsqueeze, where,
   // pare's own
   fake_quantize, dequantize,
 };
@@ -74,6 +74,7 @@ const char* name(Op op);  // "Conv", "FakeQuantize"
 enum class AutoPad { explicit_pads, same_upper, same_lower, valid };
 
 /// Attributes by kind of operator. Spatial lists run over the spatial axes; `pads` holds all begins, then all ends.
+/// infer_shapes completes the lists of windows, and makes pads explicit where the spatial sizes are known.
 struct NoAttributes {};
 struct ConvAttributes {
   std::vector<std::int64_t> kernel, strides, dilations, pads;
@@ -106,12 +107,11 @@ struct ConstantOfShapeAttributes { std::shared_ptr<const Tensor> value; };  // o
 struct LrnAttributes { float alpha = 1e-4f, beta = 0.75f, bias = 1; std::int64_t size = 1; };
 struct ModAttributes { bool fmod = false; };
 
-/// How scales are laid over a tensor. tensor: one scale. channel: one for each index of `axis`. group: the elements of
-/// one channel, in row-major order, in runs of `group_size` (the last may be shorter): scales [channels, groups].
-enum class Granularity { tensor, channel, group };
+using number::Granularity;
 
 /// fake_quantize: inputs x float32, scales float32 [1], [channels] or [channels, groups]; output decode(encode(x)).
-/// dequantize: inputs packed codes u8 [bytes] in the row-major order of `shape`, scales as above; output float32 `shape`.
+/// dequantize: inputs packed codes u8 [bytes] in the row-major order of `shape`, scales as above; output float32
+/// `shape`.
 struct QuantizeAttributes {
   number::Format format;
   number::Ties ties = number::Ties::away;
@@ -127,7 +127,8 @@ using Attributes =
                  QuantizeAttributes>;
 
 /// Operators whose ONNX form moved attributes to inputs over the opsets are held in the newest form: axes, pads, slice
-/// bounds, clip limits and split sizes are inputs (constants where they were attributes).
+/// bounds, clip limits and split sizes are inputs (constants where they were attributes). Beyond that, a Model that was
+/// read has: Split always with its sizes, Pad with pads of every axis and no axes, Softmax over one axis, no Dropout.
 struct Node {
   std::string name;  // distinct within the model; made up where the file has none
   Op op = Op::identity;

@@ -8,16 +8,17 @@
 
 namespace pare::model {
 
-/// Reads an ONNX file (opset 7 to 23 of the default domain) into a Model: attributes checked, constants decoded, Constant
-/// and Identity nodes gone, integer arithmetic on shapes folded, shapes inferred, nodes that nothing needs dropped.
-/// Throws Error naming operator and node for what pare does not know; nothing is skipped silently.
+/// Reads an ONNX file (opset 7 to 23 of the default domain) into a Model: attributes checked, constants decoded,
+/// Constant and Identity nodes gone, integer arithmetic on shapes folded, shapes inferred, nodes that nothing needs
+/// dropped. Throws Error naming operator and node for what pare does not know; nothing is skipped silently. Not known
+/// so far: control flow, local functions, Resize, indices of MaxPool, sparse initialisers, types of less than a byte.
 Model read_onnx(const std::filesystem::path& path);
 
 /// The same from bytes; `where` is used in messages, `folder` is where external data may lie (empty: refused).
 Model parse_onnx(std::string_view bytes, const std::string& where, const std::filesystem::path& folder = {});
 
-/// The Model as an ONNX file of standard operators (opset 13 or the least that its operators need). pare's own operators
-/// are lowered: see lower.h. Deterministic: the same Model gives the same bytes.
+/// The Model as an ONNX file of standard operators (opset 13 or the least that its operators need). pare's own
+/// operators are lowered: see lower.h. Deterministic: the same Model gives the same bytes.
 std::string to_onnx(const Model& model);
 void write_onnx(const std::filesystem::path& path, const Model& model);
 

@@ -35,12 +35,14 @@ struct Recipe {
   std::map<std::string, Tensor> added_biases; // by node name: a bias [channels] for a layer that had none
 };
 
-/// How apply() writes a quantised weight: the packed codes behind a Dequantize (what is deployed), or the float constant
-/// behind a FakeQuantize (what is trained).
+/// How apply() writes a quantised weight: the packed codes behind a Dequantize (what is deployed), or the float
+/// constant behind a FakeQuantize (what is trained).
 enum class WeightForm { packed, trainable };
 
-/// The model with the recipe's decisions as operators. Throws Error naming the first thing that does not fit: another
-/// model's hash, an unknown value, a wrong number of scales or codes.
+/// The model with the recipe's decisions as operators. A quantised constant is dequantised once for all its readers. A
+/// quantised activation is rounded once, and only the data inputs of Conv, Gemm and MatMul read the rounded value;
+/// other readers (the Add of a shortcut) keep the float one. A bias added to a MatMul is an Add behind it. Throws Error
+/// naming the first thing that does not fit: another model's hash, an unknown value, a wrong number of scales or codes.
 Model apply(const Model& model, const Recipe& recipe, WeightForm form = WeightForm::packed);
 
 /// Writes `folder`/recipe.json (for people) and `folder`/recipe.safetensors (scales, codes, constants).

@@ -5,7 +5,8 @@
 namespace pare::model {
 
 /// Fills in type and shape of every value from the inputs' shapes; folds nodes whose outputs are known small integer
-/// tensors into constants. Throws Error naming the node whose inputs do not fit.
+/// tensors, or constants laid out anew, into constants, and drops nodes that no output needs; ValueIds stay. Throws
+/// Error naming the node whose inputs do not fit.
 void infer_shapes(Model& model);
 
 /// A copy whose unknown input dimensions are fixed: a first dimension to `batch`; others must be known, else Error.

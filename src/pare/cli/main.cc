@@ -1,0 +1,75 @@
+// The command line: parse, call one function, print or draw.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <exception>
+
+#include "pare/base/error.h"
+#include "pare/base/parallel.h"
+#include "pare/base/progress.h"
+#include "pare/base/simd.h"
+#include "pare/cli/context.h"
+
+namespace {
+
+using namespace pare;
+
+void add_global_options(CLI::App& app, cli::Global& global) {
+  app.add_flag("--json", global.json, "one JSON document on stdout and nothing else");
+  app.add_option("-o,--output", global.output, "folder for study.json and artefacts");
+  app.add_option("--threads", global.threads, "threads (default: all cores)")->check(CLI::Range(1, 4096));
+  app.add_option("--seed", global.seed, "of everything random")->capture_default_str();
+  app.add_option("--device", global.device, "cpu or cuda")->capture_default_str();
+  app.add_option("--simd", global.simd, "vector instructions to use (default: the widest there are)");
+  app.add_flag("-v,--verbose", global.verbose, "say more on stderr");
+  app.add_flag("-q,--quiet", global.quiet, "say nothing but errors");
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"pare finds and removes the waste in a neural network, and says what each cut costs and saves.", "pare"};
+  cli::Global global;
+  add_global_options(app, global);
+  app.set_version_flag("--version", PARE_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.failure_message([](const CLI::App*, const CLI::Error& e) { return fmt::format("pare: {} (see pare --help)\n", e.what()); });
+  app.parse_complete_callback([&] {
+    set_quiet(global.quiet || global.json);
+    if (global.threads) set_threads(global.threads);
+    if (!global.simd.empty()) set_simd(global.simd);
+    catch_interrupts();
+  });
+  cli::add_report(app, global);
+  cli::add_inspect(app, global);
+  cli::add_evaluate(app, global);
+  cli::add_quantize(app, global);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const UsageError& e) {
+    fmt::print(stderr, "pare: {}\n", e.what());
+    return 2;
+  } catch (const Error& e) {
+    fmt::print(stderr, "pare: {}\n", e.what());
+    return 1;
+  } catch (const Interrupted&) {
+    fmt::print(stderr, "pare: interrupted; nothing was left half-written\n");
+    return 1;
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "pare: memory ran out (try a smaller --batch)\n");
+    return 1;
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "pare: {}\n", printable(e.what(), 400));
+    return 1;
+  }
+}

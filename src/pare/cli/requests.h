@@ -1,0 +1,57 @@
+// What the command line asks of the torch part.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "pare/io/dataset.h"
+#include "pare/quantize/verb.h"
+#include "pare/study/study.h"
+
+namespace pare::cli {
+
+/// Options that every verb has.
+struct Global {
+  bool json = false, quiet = false, verbose = false;
+  std::filesystem::path output;
+  int threads = 0;  // 0: all cores
+  std::uint64_t seed = 0;
+  std::string device = "cpu";
+  std::string simd;
+};
+
+/// Data sets and how their samples are prepared.
+struct DataRequest {
+  std::filesystem::path data, training;
+  io::Preprocess preprocess;
+  std::size_t samples = 0, batch = 128;
+};
+
+struct EvaluateRequest {
+  std::filesystem::path model, recipe;
+  DataRequest data;
+};
+
+struct QuantizeRequest {
+  std::filesystem::path model;
+  DataRequest data;
+  quantize::Request how;
+};
+
+/// Without a model: a network and data set that pare makes itself.
+struct ReportRequest {
+  std::filesystem::path model;
+  DataRequest data;
+  quantize::Request how;
+};
+
+/// The functions of libpare_torch.so.
+struct TorchVerbs {
+  void (*set_up)(const Global&);
+  study::Study (*evaluate)(const EvaluateRequest&);
+  study::Study (*quantize)(const QuantizeRequest&);
+  std::vector<study::Study> (*report)(const ReportRequest&);
+};
+
+}  // namespace pare::cli

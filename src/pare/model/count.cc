@@ -1,0 +1,95 @@
+#include "pare/model/count.h"
+
+#include <fmt/format.h>
+
+#include "pare/base/error.h"
+#include "pare/model/graph_edit.h"
+#include "pare/model/shapes.h"
+
+namespace pare::model {
+namespace {
+
+bool is_float(ElementType type) {
+  return type == ElementType::f32 || type == ElementType::f64 || type == ElementType::f16 || type == ElementType::bf16;
+}
+
+std::vector<std::int64_t> sizes(const Value& value) {
+  std::vector<std::int64_t> list;
+  for (const Dimension& d : value.shape) list.push_back(d.size);
+  return list;
+}
+
+/// Product of the sizes, saturating.
+std::int64_t volume(const Node& node, const Shape& shape, std::size_t from = 0) {
+  std::int64_t product = 1;
+  for (std::size_t d = from; d < shape.size(); ++d) {
+    if (!shape[d].known())
+      throw Error(fmt::format("cannot be counted: a shape is {}", printable(to_string(shape))), describe(node),
+                  "export the network with sizes other than the batch fixed");
+    if (__builtin_mul_overflow(product, shape[d].size, &product)) return INT64_MAX;
+  }
+  return product;
+}
+
+/// Output elements times the terms of the sum behind each.
+std::int64_t macs_of(const Model& model, const Node& node) {
+  if (node.op != Op::conv && node.op != Op::gemm && node.op != Op::matmul) return 0;
+  const Value &a = model.value(node.inputs[0]), &b = model.value(node.inputs[1]), &y = model.value(node.outputs[0]);
+  if (!a.shape_known || !b.shape_known) throw Error("cannot be counted: a rank is not known", describe(node));
+  std::int64_t terms = 0;
+  if (node.op == Op::conv)
+    terms = volume(node, b.shape, 1);  // channels of a group, kernel
+  else
+    terms = volume(node, {a.shape[node.op == Op::gemm && node.as<GemmAttributes>().transpose_a ? 0
+                                                                                               : a.shape.size() - 1]});
+  std::int64_t product = 0;
+  return __builtin_mul_overflow(volume(node, y.shape), terms, &product) ? INT64_MAX : product;
+}
+
+/// Whether input i of the node is one that the published tables count: not running statistics, limits or borders, and
+/// no single number of a formula (a scalar, as in x * 0.5).
+bool counts_as_parameter(const Node& node, std::size_t i, const Tensor& tensor) {
+  if (tensor.shape.empty()) return false;
+  switch (node.op) {
+    case Op::batch_normalization: return i == 1 || i == 2;
+    case Op::fake_quantize:
+    case Op::clip:
+    case Op::pad: return i == 0;
+    default: return true;
+  }
+}
+
+}  // namespace
+
+Counts count(const Model& model) {
+  const Model fixed = with_batch(model, 1);
+  Counts counts;
+  std::vector<bool> seen(fixed.values.size(), false);
+  for (const Node& node : fixed.nodes) {
+    LayerCount layer{.name = node.name, .op = node.op, .input = {}, .output = {}, .macs = macs_of(fixed, node)};
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      const ValueId id = node.inputs[i];
+      if (id == no_value || seen[static_cast<std::size_t>(id)]) continue;
+      const auto& constant = fixed.value(id).constant;
+      if (!constant) continue;
+      if (node.op == Op::dequantize) {  // the codes are the parameters, codes and scales the bytes
+        seen[static_cast<std::size_t>(id)] = true;
+        counts.weight_bytes += static_cast<std::int64_t>(constant->bytes.size());
+        if (i == 0) layer.parameters += volume(node, fixed.value(node.outputs[0]).shape);
+      } else if (is_float(constant->type) && counts_as_parameter(node, i, *constant)) {
+        seen[static_cast<std::size_t>(id)] = true;
+        counts.weight_bytes += static_cast<std::int64_t>(constant->bytes.size());
+        layer.parameters += static_cast<std::int64_t>(constant->elements());
+      }
+    }
+    if (layer.macs == 0 && layer.parameters == 0) continue;
+    if (node.inputs[0] != no_value) layer.input = sizes(fixed.value(node.inputs[0]));
+    layer.output = sizes(fixed.value(node.outputs[0]));
+    counts.parameters += layer.parameters;
+    if (__builtin_add_overflow(counts.macs, layer.macs, &counts.macs)) counts.macs = INT64_MAX;
+    counts.layers.push_back(std::move(layer));
+  }
+  return counts;
+}
+
+}  // namespace pare::model

@@ -1,0 +1,117 @@
+#include "pare/quantize/correction.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+
+#include "pare/base/error.h"
+#include "pare/runtime/executor.h"
+
+namespace pare::quantize {
+
+using model::no_value;
+
+const char* name(Correction correction) {
+  switch (correction) {
+    case Correction::none: return "none";
+    case Correction::mean: return "mean";
+    case Correction::affine: return "affine";
+  }
+  return "";
+}
+
+namespace {
+
+/// out' = gain * out + shift, by channel.
+struct Affine {
+  std::vector<float> gain, shift;
+};
+
+at::Tensor channels_last(const at::Tensor& x, std::int64_t axis) {
+  return x.transpose(axis, -1).reshape({-1, x.size(axis)}).to(at::kDouble);
+}
+
+/// The affine map of least squared error from the quantised output to the float one; gains stay within a factor of two,
+/// beyond that the layer is broken and no gain mends it.
+Affine fit(const at::Tensor& quantized, const at::Tensor& exact, std::int64_t axis, bool with_gain) {
+  const at::Tensor q = channels_last(quantized, axis), f = channels_last(exact, axis);
+  const at::Tensor q_mean = q.mean(0), f_mean = f.mean(0);
+  at::Tensor gain = at::ones_like(q_mean);
+  if (with_gain) {
+    const at::Tensor centred = q - q_mean;
+    const at::Tensor variance = (centred * centred).mean(0), covariance = (centred * (f - f_mean)).mean(0);
+    gain = at::where(variance > 1e-20, covariance / variance.clamp_min(1e-20), gain).clamp(0.5, 2.0);
+  }
+  const at::Tensor g = gain.to(at::kFloat).contiguous();
+  const at::Tensor s = (f_mean - gain * q_mean).to(at::kFloat).contiguous();
+  return {{g.data_ptr<float>(), g.data_ptr<float>() + g.numel()}, {s.data_ptr<float>(), s.data_ptr<float>() + s.numel()}};
+}
+
+at::Tensor along(const std::vector<float>& by_channel, const at::Tensor& like, std::int64_t axis) {
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(like.dim()), 1);
+  shape[static_cast<std::size_t>(axis < 0 ? axis + like.dim() : axis)] = static_cast<std::int64_t>(by_channel.size());
+  return at::tensor(by_channel).reshape(shape);
+}
+
+class Corrector {
+ public:
+  Corrector(const Calibrated& network, model::Recipe& recipe, bool with_gain)
+      : m_(*network.network), recipe_(recipe), with_gain_(with_gain), readers_(m_.readers()) {}
+
+  /// Corrects one layer in the recipe and returns its corrected output.
+  at::Tensor correct(const Layer& layer, const at::Tensor& quantized, const at::Tensor& exact) {
+    if (layer.bias != no_value && shared(layer.bias)) return quantized;
+    model::QuantizedTensor& weight = *std::ranges::find(recipe_.tensors, m_.value(layer.weight).name, &model::QuantizedTensor::value);
+    const bool can_scale = weight.granularity != number::Granularity::tensor && !shared(layer.weight);
+    const Affine a = fit(quantized, exact, layer.output_axis, with_gain_ && can_scale);
+    const std::size_t channels = a.gain.size(), each = weight.scales.size() / std::max<std::size_t>(1, channels);
+    if (with_gain_ && can_scale)
+      for (std::size_t i = 0; i < weight.scales.size(); ++i) weight.scales[i] *= a.gain[i / each];
+
+    std::vector<float> bias(channels, 0.0f);
+    if (layer.bias != no_value) {
+      const model::Tensor& old = recipe_.constants.at(m_.value(layer.bias).name);
+      for (std::size_t c = 0; c < channels; ++c) bias[c] = old.data<float>()[old.elements() == 1 ? 0 : c];
+    }
+    for (std::size_t c = 0; c < channels; ++c) bias[c] = a.gain[c] * bias[c] + a.shift[c];
+    const model::Tensor tensor = model::Tensor::f32({static_cast<std::int64_t>(channels)}, bias);
+    if (layer.bias != no_value)
+      recipe_.constants[m_.value(layer.bias).name] = tensor;
+    else
+      recipe_.added_biases[m_.nodes[layer.node].name] = tensor;
+    return quantized * along(a.gain, quantized, layer.output_axis) + along(a.shift, quantized, layer.output_axis);
+  }
+
+ private:
+  bool shared(model::ValueId id) const { return readers_[static_cast<std::size_t>(id)].size() > 1; }
+
+  const model::Model& m_;
+  model::Recipe& recipe_;
+  bool with_gain_;
+  std::vector<std::vector<std::size_t>> readers_;
+};
+
+}  // namespace
+
+model::Recipe correct(const Calibrated& network, model::Recipe recipe, Correction correction,
+                      const at::Tensor& samples) {
+  if (correction == Correction::none) return recipe;
+  const c10::NoGradGuard no_gradients;
+  const model::Model& m = *network.network;
+  const runtime::Executor exact(m), quantized(model::apply(m, recipe));
+  runtime::Executor::Run exact_run(exact, {samples}), quantized_run(quantized, {samples});
+  Corrector corrector(network, recipe, correction == Correction::affine);
+  for (const Layer& layer : network.layers) {
+    const std::string& node = m.nodes[layer.node].name;
+    const auto mend = [&](std::size_t n, std::vector<at::Tensor>& outputs) {
+      if (quantized.model().nodes[n].name == node)
+        outputs[0] = corrector.correct(layer, outputs[0], exact_run.latest());
+    };
+    if (!exact_run.run_to(node) || !quantized_run.run_to(node, mend))
+      throw Error("is not met when the network runs", "layer '" + printable(node) + "'");
+  }
+  return recipe;
+}
+
+}  // namespace pare::quantize

@@ -1,0 +1,120 @@
+#include "pare/quantize/mixed.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include "pare/base/progress.h"
+#include "pare/runtime/evaluate.h"
+
+namespace pare::quantize {
+
+using model::ValueId;
+
+namespace {
+
+constexpr int wide_bits = 8;
+
+/// Points lost on the selection samples; where there are no labels the float network's answers are the truth.
+double drop_of(const at::Tensor& logits, const Judge& judge) {
+  if (judge.labels.empty()) {
+    const at::Tensor same = at::eq(logits.argmax(1), judge.float_logits.argmax(1));
+    return 100 - 100 * same.to(at::kDouble).mean().item<double>();
+  }
+  return runtime::accuracy(judge.float_logits, judge.labels).top1 - runtime::accuracy(logits, judge.labels).top1;
+}
+
+class Widening {
+ public:
+  Widening(const Calibrated& network, const Judge& judge, const NetworkCandidate& narrow, const Options& options)
+      : network_(network),
+        judge_(judge),
+        narrow_(narrow),
+        options_(options),
+        wide_plan_(FitTable(network, {"int"}, wide_bits, false, options).single("int")) {}
+
+  NetworkCandidate with(const std::vector<std::size_t>& wide) const {
+    NetworkCandidate candidate = narrow_;
+    for (const std::size_t i : wide) {
+      const Layer& layer = network_.layers[i];
+      for (const ValueId id : {layer.weight, layer.input}) candidate.plan.tensors[id] = wide_plan_.tensors.at(id);
+    }
+    candidate.recipe = correct(network_, to_recipe(network_, candidate.plan, options_, "mixed"), narrow_.correction,
+                               judge_.calibration);
+    return candidate;
+  }
+
+  double measure(NetworkCandidate& candidate) const {
+    const at::Tensor logits = selection_logits(network_, candidate.recipe, judge_);
+    candidate.divergence = runtime::divergence(judge_.float_logits, logits);
+    return drop_of(logits, judge_);
+  }
+
+  /// Layers in the order in which they are widened.
+  std::vector<std::size_t> order() const {
+    const std::size_t n = network_.layers.size();
+    std::vector<double> score(n);
+    Progress progress("ranking layers", n);
+    for (std::size_t i = 0; i < n; ++i, progress.step()) {
+      const Layer& layer = network_.layers[i];
+      if (options_.select == Select::tensor) {
+        score[i] = narrow_.plan.tensors.at(layer.weight).mse + narrow_.plan.tensors.at(layer.input).mse;
+        continue;
+      }
+      NetworkCandidate one = with({i});
+      measure(one);
+      const auto weights = static_cast<double>(network_.network->value(layer.weight).constant->elements());
+      score[i] = (narrow_.divergence - one.divergence) / weights;
+    }
+    std::vector<std::size_t> ranked(n);
+    std::iota(ranked.begin(), ranked.end(), std::size_t{0});
+    std::ranges::stable_sort(ranked, [&](std::size_t a, std::size_t b) { return score[a] > score[b]; });
+    return ranked;
+  }
+
+ private:
+  const Calibrated& network_;
+  const Judge& judge_;
+  const NetworkCandidate& narrow_;
+  const Options& options_;
+  Plan wide_plan_;
+};
+
+}  // namespace
+
+MixedResult widen_layers(const Calibrated& network, const Judge& judge, const NetworkCandidate& narrow,
+                         const Options& options) {
+  const Widening widening(network, judge, narrow, options);
+  const auto order = widening.order();
+  const auto first = [&](std::size_t count) {
+    return std::vector<std::size_t>(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count));
+  };
+  MixedResult best{narrow, {}, 0, 0};
+  const auto try_count = [&](std::size_t count) {
+    MixedResult result{widening.with(first(count)), {}, 0, 0};
+    result.drop = widening.measure(result.candidate);
+    result.weight_bits = widths(network, result.candidate.recipe).weight_bits;
+    for (const std::size_t i : first(count))
+      result.wide_layers.push_back(network.network->nodes[network.layers[i].node].name);
+    return result;
+  };
+  Progress progress("widening layers", order.size());
+  if (options.average_bits > 0) {
+    best = try_count(0);
+    for (std::size_t count = 1; count <= order.size(); ++count, progress.step()) {
+      MixedResult next = try_count(count);
+      if (next.weight_bits > options.average_bits) break;
+      best = std::move(next);
+    }
+    return best;
+  }
+  for (std::size_t count = 0; count <= order.size(); ++count, progress.step()) {
+    best = try_count(count);
+    if (best.drop <= options.max_drop) break;
+  }
+  return best;
+}
+
+}  // namespace pare::quantize

@@ -1,0 +1,102 @@
+#include "pare/quantize/network_search.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "pare/base/error.h"
+#include "pare/base/progress.h"
+#include "pare/runtime/evaluate.h"
+
+namespace pare::quantize {
+namespace {
+
+std::vector<at::Tensor> run_batches(const runtime::Executor& network, const std::vector<at::Tensor>& batches) {
+  const c10::NoGradGuard no_gradients;
+  std::vector<at::Tensor> parts;
+  for (const at::Tensor& batch : batches) parts.push_back(network.run({batch}).at(0));
+  return parts;
+}
+
+struct NamedPlan {
+  std::string rule;
+  Plan plan;
+};
+
+std::vector<NamedPlan> plans_of(const FitTable& table, const std::string& method, const Options& options) {
+  if (method != "ant") return {{method, table.single(method)}};
+  std::vector<NamedPlan> plans{{"ant by tensor error", table.least_error()}};
+  if (options.select == Select::tensor) return plans;
+  for (const auto& family : options.families) plans.push_back({family, table.single(family)});
+  // the pairs that a network of linear layers and rectifiers suggests: near-symmetric weights, one-sided activations
+  for (const auto& weights : options.families)
+    for (const auto& activations : options.families)
+      if (weights != activations && (weights == "int" || weights == "flint") &&
+          (activations == "flint" || activations == "int"))
+        plans.push_back({fmt::format("weights {}, activations {}", weights, activations),
+                         table.split(weights, activations)});
+  return plans;
+}
+
+}  // namespace
+
+Judge make_judge(const Calibrated& network, const io::Dataset& training, const TrainingSamples& samples,
+                 const Options& options) {
+  Judge judge;
+  judge.calibration = runtime::read_samples(training, samples_that_fit(network, samples.calibration));
+  for (std::size_t first = 0; first < samples.selection.size(); first += options.batch) {
+    const std::size_t count = std::min(options.batch, samples.selection.size() - first);
+    judge.selection.push_back(runtime::read_samples(training, std::span(samples.selection).subspan(first, count)));
+  }
+  judge.float_logits = at::cat(run_batches(runtime::Executor(*network.network), judge.selection));
+  if (judge.float_logits.dim() != 2)
+    throw Error("the first output is not [samples, classes]", network.network->name);
+  if (!training.labels().empty())
+    for (const std::size_t s : samples.selection) judge.labels.push_back(training.labels()[s]);
+  return judge;
+}
+
+at::Tensor selection_logits(const Calibrated& network, const model::Recipe& recipe, const Judge& judge) {
+  return at::cat(run_batches(runtime::Executor(model::apply(*network.network, recipe)), judge.selection));
+}
+
+std::string NetworkCandidate::name() const {
+  return fmt::format("{}, {} window, {} corrected", rule, free_window ? "free" : "published",
+                     correction == Correction::none ? "not" : quantize::name(correction));
+}
+
+std::vector<NetworkCandidate> network_candidates(const Calibrated& network, const Judge& judge,
+                                                 const std::string& method, int bits, const Options& options) {
+  const std::vector<std::string> families =
+      method == "ant" ? options.families : std::vector<std::string>{method};
+  const bool whole = options.select == Select::network;
+  using enum Correction;
+  const std::vector<Correction> corrections =
+      whole ? std::vector{none, mean, affine} : std::vector{options.bias_correction ? mean : none};
+  std::vector<NetworkCandidate> candidates;
+  for (const bool free_window : whole ? std::vector<bool>{false, true} : std::vector<bool>{false}) {
+    const FitTable table(network, families, bits, free_window, options);
+    const auto plans = plans_of(table, method, options);
+    Progress progress(fmt::format("{} at {} bits", method, bits), plans.size() * corrections.size());
+    for (const auto& [rule, plan] : plans) {
+      const auto plain = to_recipe(network, plan, options, method);
+      for (const Correction correction : corrections) {
+        NetworkCandidate candidate{rule, free_window, correction, plan,
+                                   correct(network, plain, correction, judge.calibration)};
+        candidate.divergence =
+            runtime::divergence(judge.float_logits, selection_logits(network, candidate.recipe, judge));
+        if (std::isnan(candidate.divergence)) candidate.divergence = std::numeric_limits<double>::infinity();
+        candidates.push_back(std::move(candidate));
+        progress.step();
+      }
+    }
+  }
+  std::ranges::stable_sort(candidates, {}, &NetworkCandidate::divergence);
+  return candidates;
+}
+
+}  // namespace pare::quantize

@@ -1,0 +1,20 @@
+#include "pare/report/section.h"
+
+namespace pare::report {
+
+const std::vector<Section>& sections() {
+  static const std::vector<Section> all{
+      {"", "summary", summary},
+      {"What each candidate costs", "trade-off", trade_off},
+      {"Accuracy by method and width", "accuracy", accuracy_by_bits},
+      {"Formats that were chosen", "formats", formats},
+      {"Distributions and code points", "distributions", distributions},
+      {"Fine-tuning", "fine-tuning", fine_tuning},
+      {"Where the work is", "layers", layers},
+      {"All candidates", "candidates", all_candidates},
+      {"Conditions", "conditions", conditions},
+  };
+  return all;
+}
+
+}  // namespace pare::report

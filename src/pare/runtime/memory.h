@@ -1,0 +1,13 @@
+// The memory that a piece of work took.
+#pragma once
+#include <cstdint>
+
+namespace pare::runtime {
+
+/// Starts counting the peak anew, where the system allows it.
+void reset_peak_memory();
+
+/// Largest resident size of the process since then (or since its start), bytes.
+std::int64_t peak_memory_bytes();
+
+}  // namespace pare::runtime

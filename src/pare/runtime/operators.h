@@ -1,0 +1,36 @@
+// What each operator of a Model does, on torch tensors. Semantics are those of ONNX; every function is differentiable
+// where the operator is.
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <functional>
+#include <vector>
+
+#include "pare/model/model.h"
+
+namespace pare::runtime {
+
+/// Inputs as the node lists them, undefined where an optional one is absent; outputs likewise.
+using Tensors = std::vector<at::Tensor>;
+using Operator = std::function<Tensors(const model::Node&, const Tensors&)>;
+
+inline constexpr std::size_t operator_count = static_cast<std::size_t>(model::Op::dequantize) + 1;
+using OperatorTable = std::array<Operator, operator_count>;
+
+/// Runs one node. Throws Error naming the node where the operator is not there or torch refuses its inputs.
+Tensors run_node(const model::Node& node, const Tensors& inputs);
+
+// Each file of operators adds its own; called once.
+void add_elementwise_operators(OperatorTable& table);
+void add_shape_operators(OperatorTable& table);
+void add_window_operators(OperatorTable& table);
+void add_quantize_operators(OperatorTable& table);
+
+/// The integers of a shape-like tensor (any integer type, any device).
+std::vector<std::int64_t> integers(const at::Tensor& tensor);
+
+/// An axis counted from the end made positive; throws Error where it is out of range.
+std::int64_t checked_axis(std::int64_t axis, std::int64_t rank);
+
+}  // namespace pare::runtime

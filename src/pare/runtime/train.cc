@@ -1,0 +1,141 @@
+#include "pare/runtime/train.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <fmt/format.h>
+#include <torch/optim/sgd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "pare/base/error.h"
+#include "pare/base/progress.h"
+#include "pare/base/random.h"
+#include "pare/runtime/evaluate.h"
+
+namespace pare::runtime {
+namespace {
+
+/// Images mirrored with probability one half and shifted by up to an eighth of their size, zero (the mean) moving in.
+at::Tensor augmented(const at::Tensor& batch, Random& random, bool mirror) {
+  if (batch.dim() != 4) return batch;
+  at::Tensor out = at::zeros_like(batch);
+  const std::int64_t height = batch.size(2), width = batch.size(3);
+  const auto shift = [&](std::int64_t size) {
+    const std::int64_t most = size / 8;
+    return static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(2 * most + 1))) - most;
+  };
+  for (std::int64_t i = 0; i < batch.size(0); ++i) {
+    at::Tensor image = batch[i];
+    if (mirror && random.uniform() < 0.5) image = image.flip({2});
+    const std::int64_t dy = shift(height), dx = shift(width);
+    const auto target = out[i].slice(1, std::max<std::int64_t>(0, dy), height + std::min<std::int64_t>(0, dy))
+                            .slice(2, std::max<std::int64_t>(0, dx), width + std::min<std::int64_t>(0, dx));
+    target.copy_(image.slice(1, std::max<std::int64_t>(0, -dy), height - std::max<std::int64_t>(0, dy))
+                     .slice(2, std::max<std::int64_t>(0, -dx), width - std::max<std::int64_t>(0, dx)));
+  }
+  return out;
+}
+
+struct Split {
+  std::vector<std::size_t> training, validation;
+};
+
+Split split_samples(const io::Dataset& data, std::uint64_t seed) {
+  if (data.labels().empty()) throw Error("has no labels", data.name(), "fine-tuning needs a training set with labels");
+  Random random(seed ^ 0x66696e65u);
+  const auto order = random.permutation(data.size());
+  const std::size_t held = std::min<std::size_t>(1000, data.size() / 10);
+  if (held == 0) throw Error("has too few samples to fine-tune with", data.name(), "give ten or more");
+  const auto middle = order.begin() + static_cast<std::ptrdiff_t>(held);
+  return {{middle, order.end()}, {order.begin(), middle}};
+}
+
+std::vector<std::int64_t> labels_of(const io::Dataset& data, std::span<const std::size_t> samples) {
+  std::vector<std::int64_t> labels;
+  for (const std::size_t s : samples) labels.push_back(data.labels()[s]);
+  return labels;
+}
+
+double validate(const Executor& network, const io::Dataset& data, const std::vector<std::size_t>& samples,
+                std::size_t batch) {
+  const c10::NoGradGuard no_gradients;
+  std::vector<at::Tensor> parts;
+  for (std::size_t first = 0; first < samples.size(); first += batch) {
+    const auto part = std::span(samples).subspan(first, std::min(batch, samples.size() - first));
+    parts.push_back(network.run({read_samples(data, part)}).at(0));
+  }
+  return accuracy(at::cat(parts), labels_of(data, samples)).top1;
+}
+
+using Snapshot = std::map<std::string, at::Tensor>;
+
+Snapshot copy_of(const std::map<std::string, at::Tensor>& parameters) {
+  Snapshot copy;
+  for (const auto& [name, tensor] : parameters) copy[name] = tensor.detach().clone();
+  return copy;
+}
+
+}  // namespace
+
+Trained train(Executor& network, const io::Dataset& data, const TrainOptions& options) {
+  const Split split = split_samples(data, options.seed);
+  Random random(options.seed);
+  std::vector<at::Tensor> weights, steps;
+  const auto& gradient_scale = options.gradient_scale;
+  for (auto& [name, tensor] : network.parameters()) {
+    tensor.requires_grad_(true);
+    (gradient_scale.contains(name) ? steps : weights).push_back(tensor);
+  }
+  torch::optim::SGD optimizer(weights, torch::optim::SGDOptions(options.learning_rate).momentum(0.9).weight_decay(1e-4));
+  if (!steps.empty())
+    optimizer.add_param_group(torch::optim::OptimizerParamGroup(
+        steps, std::make_unique<torch::optim::SGDOptions>(
+                   torch::optim::SGDOptions(options.learning_rate).momentum(0.9).weight_decay(0))));
+
+  Trained result{{{0, validate(network, data, split.validation, options.batch)}}, 0};
+  Snapshot kept = copy_of(network.parameters());
+  const std::size_t batch = options.batch, n = split.training.size(), per_epoch = (n + batch - 1) / batch;
+  const auto total = static_cast<double>(per_epoch) * options.epochs;
+  double step = 0;
+  Progress progress("fine-tuning", static_cast<std::size_t>(total));
+  for (int e = 0; e < options.epochs; ++e) {
+    const auto order = random.permutation(n);
+    double loss_sum = 0;
+    for (std::size_t first = 0; first < n; first += batch) {
+      std::vector<std::size_t> samples;
+      for (std::size_t i = first; i < std::min(n, first + batch); ++i) samples.push_back(split.training[order[i]]);
+      for (auto& group : optimizer.param_groups())
+        group.options().set_lr(options.learning_rate * 0.5 * (1 + std::cos(std::numbers::pi * step / total)));
+      const at::Tensor input = augmented(read_samples(data, samples), random, options.mirror);
+      const at::Tensor output = network.run({input}).at(0);
+      const at::Tensor loss =
+          at::cross_entropy_loss(output, at::tensor(labels_of(data, samples), at::kLong));
+      optimizer.zero_grad();
+      loss.backward();
+      for (auto& [name, tensor] : network.parameters())
+        if (const auto g = gradient_scale.find(name); g != gradient_scale.end() && tensor.grad().defined())
+          tensor.mutable_grad().mul_(g->second);
+      optimizer.step();
+      const c10::NoGradGuard no_gradients;
+      for (at::Tensor& s : steps) s.clamp_min_(1e-12);
+      loss_sum += loss.item<double>() * static_cast<double>(samples.size());
+      step += 1;
+      progress.step();
+    }
+    const double mean_loss = loss_sum / static_cast<double>(n);
+    if (!std::isfinite(mean_loss))
+      throw Error("diverged", "fine-tuning", "try a lower --learning-rate");
+    result.epochs.push_back({mean_loss, validate(network, data, split.validation, options.batch)});
+    if (result.epochs.back().accuracy >= result.epochs[result.best].accuracy) {
+      result.best = result.epochs.size() - 1;
+      kept = copy_of(network.parameters());
+    }
+  }
+  const c10::NoGradGuard no_gradients;
+  for (auto& [name, tensor] : network.parameters()) tensor.copy_(kept.at(name));
+  return result;
+}
+
+}  // namespace pare::runtime

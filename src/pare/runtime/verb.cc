@@ -1,0 +1,54 @@
+#include "pare/runtime/verb.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "pare/model/count.h"
+#include "pare/runtime/evaluate.h"
+#include "pare/runtime/memory.h"
+
+namespace pare::runtime {
+
+using study::Better;
+using study::Provenance;
+
+study::Study evaluate(const model::Model& model, const model::Recipe* recipe, const io::Dataset& data,
+                      const EvaluateOptions& options) {
+  const std::size_t count = options.samples ? std::min(options.samples, data.size()) : data.size();
+  const Executor network(recipe ? model::apply(model, *recipe) : model);
+  reset_peak_memory();
+  const auto start = std::chrono::steady_clock::now();
+  const at::Tensor answers = logits(network, data, 0, count, options.batch);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+
+  study::Study study{.verb = "evaluate", .workload = {"network", model.name, model.hash}};
+  study.conditions = {{"device", "cpu"},
+                      {"threads", at::get_num_threads()},
+                      {"data", data.name()},
+                      {"samples", count},
+                      {"batch", options.batch},
+                      {"spread_is", "half-width of the 95 % interval"}};
+  study::Candidate candidate{.name = recipe ? "recipe" : "float32"};
+  candidate.decision = {{"method", recipe ? recipe->method : "float32"}};
+  if (!data.labels().empty()) {
+    const Accuracy a = accuracy(answers, data.labels());
+    candidate.costs.push_back({"top1", a.top1, "%", Better::higher, Provenance::measured, a.interval});
+    candidate.costs.push_back({"top5", a.top5, "%", Better::higher, Provenance::measured});
+    candidate.costs.push_back({"loss", a.loss, "nats", Better::lower, Provenance::measured});
+  }
+  const double weight_bytes =
+      recipe ? static_cast<double>(model::stored_bytes(*recipe)) : static_cast<double>(model::count(model).weight_bytes);
+  candidate.costs.push_back({"samples", static_cast<double>(count), "", Better::higher, Provenance::counted});
+  candidate.costs.push_back({"seconds", seconds, "s", Better::lower, Provenance::measured});
+  candidate.costs.push_back({"weight_bytes", weight_bytes, "bytes", Better::lower, Provenance::counted});
+  candidate.costs.push_back(
+      {"peak_bytes", static_cast<double>(peak_memory_bytes()), "bytes", Better::lower, Provenance::measured});
+  study.chosen = candidate.name;
+  study.candidates.push_back(std::move(candidate));
+  study::mark_front(study);
+  return study;
+}
+
+}  // namespace pare::runtime
