@@ -1,5 +1,5 @@
-// Speed of the codec on one thread: bytes of float32 a second, for every instruction set of the machine, as a ratio over
-// memcpy of the same floats measured in the same run, in turns with the kernel so that both see the same machine.
+// Speed of the codec on one thread: bytes of float32 a second, for every instruction set of the machine, as a ratio
+// over memcpy of the same floats measured in the same run, in turns with the kernel so that both see the same machine.
 //
 //   number_bench [--benchmark_filter=flint4/avx2]     set PARE_BENCH_MB for another size; 256 MB is beyond the caches
 #include <benchmark/benchmark.h>

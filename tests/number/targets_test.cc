@@ -72,8 +72,7 @@ TEST_P(Targets, MillionRandomBitPatterns) {
   }
   for (const char* text : {"int8", "int4_full", "flint4", "uflint8", "float4_e2m1", "pot8", "ufloat8_e7m1"}) {
     const Format f = parse_format(text);
-    both(text, xs.size(), no_code,
-         [&](std::uint8_t* out) { encode(f, Ties::away, xs.data(), xs.size(), 1.7f, out); });
+    both(text, xs.size(), no_code, [&](std::uint8_t* out) { encode(f, Ties::away, xs.data(), xs.size(), 1.7f, out); });
   }
 }
 
@@ -86,18 +85,16 @@ TEST_P(Targets, TailsAndUnalignedPlaces) {
         const std::string what = std::string(text) + " n=" + std::to_string(n) + " shift=" + std::to_string(shift);
         const float* x = some.data() + shift;
         const std::size_t room = n + shift + 1;  // the last one must stay as it is
-        const auto codes = both(what, room, no_code,
-                                [&](std::uint8_t* out) { encode(f, Ties::away, x, n, 0.9f, out + shift); });
-        const auto packed = both(what, packed_bytes(n, f.bits) + shift + 1, no_code, [&](std::uint8_t* out) {
-          encode_packed(f, Ties::away, x, n, 0.9f, out + shift);
-        });
+        const auto codes =
+            both(what, room, no_code, [&](std::uint8_t* out) { encode(f, Ties::away, x, n, 0.9f, out + shift); });
+        const auto packed = both(what, packed_bytes(n, f.bits) + shift + 1, no_code,
+                                 [&](std::uint8_t* out) { encode_packed(f, Ties::away, x, n, 0.9f, out + shift); });
         const auto rounded =
             both(what, room, no_number, [&](float* out) { round_to(f, Ties::away, x, n, 0.9f, out + shift); });
         const auto decoded =
             both(what, room, no_number, [&](float* out) { decode(f, codes.data() + shift, n, 0.9f, out + shift); });
-        const auto unpacked = both(what, room, no_number, [&](float* out) {
-          decode_packed(f, packed.data() + shift, n, 0.9f, out + shift);
-        });
+        const auto unpacked = both(what, room, no_number,
+                                   [&](float* out) { decode_packed(f, packed.data() + shift, n, 0.9f, out + shift); });
         expect_same(decoded, unpacked, what);
         expect_same(decoded, rounded, what);
         ASSERT_EQ(codes.back(), no_code) << what;

@@ -151,18 +151,14 @@ class Rounder {
     VF value;  // |value|
   };
 
-  static HWY_INLINE VF with_sign(VF magnitude, VF sign) {
-    return hn::Or(magnitude, hn::And(sign, hn::SignBit(F())));
-  }
+  static HWY_INLINE VF with_sign(VF magnitude, VF sign) { return hn::Or(magnitude, hn::And(sign, hn::SignBit(F()))); }
 
   /// A whole number below 2^23 to the low bits of a lane; what is above is masked off later.
   static HWY_INLINE VI to_int(VF whole) {
     return hn::And(hn::BitCast(I(), hn::Add(whole, hn::Set(F(), 0x1p23f))), hn::Set(I(), 0x7fffff));
   }
 
-  static HWY_INLINE VF inverse(VI step) {
-    return hn::BitCast(F(), hn::Sub(hn::Set(I(), 254 * (1 << 23)), step));
-  }
+  static HWY_INLINE VF inverse(VI step) { return hn::BitCast(F(), hn::Sub(hn::Set(I(), 254 * (1 << 23)), step)); }
 
   /// Short of flint's maximum, which would open a band of its own; the numbers just below it are rounded up to it.
   static float inside(float end) { return steps == Steps::twice ? std::nextafter(end, 0.0f) : end; }
@@ -170,8 +166,7 @@ class Rounder {
   /// Of all but flint.
   HWY_INLINE VI magnitude_code(const Rounded& r) const {
     VI code = to_int(r.n);
-    if constexpr (steps == Steps::follow)
-      code = hn::Add(code, hn::ShiftRightSame(hn::Sub(r.step, lowest_), shift_));
+    if constexpr (steps == Steps::follow) code = hn::Add(code, hn::ShiftRightSame(hn::Sub(r.step, lowest_), shift_));
     return code;
   }
 
@@ -413,8 +408,7 @@ bool AllFinite(const float* x, std::size_t n) {
   while (at + lanes <= n) {
     const std::size_t end = std::min(n, at + stride);
     VI most = hn::Zero(i);
-    for (; at + lanes <= end; at += lanes)
-      most = hn::Max(most, hn::And(hn::BitCast(i, hn::LoadU(f, x + at)), field));
+    for (; at + lanes <= end; at += lanes) most = hn::Max(most, hn::And(hn::BitCast(i, hn::LoadU(f, x + at)), field));
     if (!hn::AllFalse(i, hn::Eq(most, field))) return false;
   }
   return scalar::all_finite(x + at, n - at);
@@ -456,8 +450,8 @@ void decode_nibbles(const float* table, const std::uint8_t* packed, std::size_t 
   HWY_DYNAMIC_DISPATCH(DecodeNibbles)(table, packed, n, x);
 }
 
-void encode_nibbles(const Grid& grid, Ties ties, const std::uint8_t* places, const float* x, std::size_t n,
-                    float scale, std::uint8_t* packed) {
+void encode_nibbles(const Grid& grid, Ties ties, const std::uint8_t* places, const float* x, std::size_t n, float scale,
+                    std::uint8_t* packed) {
   assert(grid.k + (grid.is_signed ? 1 : 0) == 4 && !grid.twos_complement);
   ready_simd();
   HWY_DYNAMIC_DISPATCH(EncodeNibbles)(grid, ties, places, x, n, scale, packed);
