@@ -1,5 +1,5 @@
-// Speed of the codec on one thread: bytes of float32 a second, for every instruction set of the machine, as a ratio over
-// memcpy of the same floats measured in the same run, in turns with the kernel so that both see the same machine.
+// Speed of the codec on one thread: bytes of float32 a second, for every instruction set of the machine, as a ratio
+// over memcpy of the same floats measured in the same run, in turns with the kernel so that both see the same machine.
 //
 //   number_bench [--benchmark_filter=flint4/avx2]     set PARE_BENCH_MB for another size; 256 MB is beyond the caches
 #include <benchmark/benchmark.h>
@@ -102,6 +102,20 @@ void add_format(const std::string& format_name, const std::string& target) {
   });
 }
 
+/// One call a row, as a search over the scales of channels makes them.
+void add_rows(const std::string& format_name, std::size_t row) {
+  const Format f = parse_format(format_name);
+  const std::string name = fmt::format("round_to_rows_of_{}/{}", row, format_name);
+  benchmark::RegisterBenchmark(name.c_str(), [f, row](benchmark::State& state) {
+    std::vector<float> x(data().x.begin(), data().x.begin() + static_cast<std::ptrdiff_t>(row)), y(row);
+    for (auto _ : state) {
+      round_to(f, Ties::away, x.data(), row, 0.1f, y.data());
+      benchmark::DoNotOptimize(y.data());
+      benchmark::ClobberMemory();
+    }
+  });
+}
+
 }  // namespace
 }  // namespace pare::number
 
@@ -111,6 +125,7 @@ int main(int argc, char** argv) {
     for (const char* format : {"int4", "flint4"}) number::add_format(format, target);
   for (const char* format : {"uflint4", "float4_e2m1", "pot4", "int8", "flint8", "int3", "flint6"})
     number::add_format(format, simd_targets().back());
+  for (const std::size_t row : {9u, 64u, 576u}) number::add_rows("flint4", row);
   benchmark::AddCustomContext("simd", simd_target() + " by default");
   benchmark::AddCustomContext("threads", "1");
   benchmark::Initialize(&argc, argv);

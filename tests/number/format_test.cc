@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
 #include <set>
+#include <sstream>
 #include <string>
 
 #include "all_formats.h"
@@ -42,13 +44,13 @@ TEST(CodeTable, Flint) {
 TEST(CodeTable, WideFlintHasTheValuesOfItsBinades) {
   Values k6, k7;
   for (int i = 0; i < 32; ++i) k6.push_back(static_cast<float>(i));
-  for (const float v : {32, 34, 36, 38, 40, 42, 44, 46, 48, 50,  52,  54,  56,  58,  60,  62,
+  for (const float v : {32, 34, 36, 38, 40, 42,  44,  46,  48,  50,  52,  54,  56,  58,  60,  62,
                         64, 72, 80, 88, 96, 104, 112, 120, 128, 160, 192, 224, 256, 384, 512, 1024})
     k6.push_back(v);
   for (int i = 0; i < 64; ++i) k7.push_back(static_cast<float>(i));
   for (const float v :
-       {64,  66,  68,  70,  72,  74,  76,  78,  80,  82,  84,  86,  88,  90,  92,  94,  96,  98,  100,  102,  104, 106,
-        108, 110, 112, 114, 116, 118, 120, 122, 124, 126, 128, 136, 144, 152, 160, 168, 176, 184, 192,  200,  208, 216,
+       {64,  66,  68,  70,  72,  74,  76,  78,  80,  82,  84,  86,  88,  90,  92,  94,  96,   98,   100,  102, 104, 106,
+        108, 110, 112, 114, 116, 118, 120, 122, 124, 126, 128, 136, 144, 152, 160, 168, 176,  184,  192,  200, 208, 216,
         224, 232, 240, 248, 256, 288, 320, 352, 384, 416, 448, 480, 512, 640, 768, 896, 1024, 1536, 2048, 4096})
     k7.push_back(v);
   EXPECT_EQ(values(parse_format("uflint6")), k6);
@@ -80,8 +82,8 @@ TEST(CodeTable, FloatOfFourBits) {
   EXPECT_EQ(of("ufloat4_e3m1"), (Values{0, .5, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96}));
   EXPECT_EQ(of("ufloat4_e4m0"), of("upot4"));
   EXPECT_EQ(of("ufloat4_e2m2"), (Values{0, .25, .5, .75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3, 3.5, 4, 5, 6, 7}));
-  EXPECT_EQ(of("ufloat4_e1m3"), (Values{0, .125, .25, .375, .5, .625, .75, .875, 1, 1.125, 1.25, 1.375, 1.5, 1.625,
-                                        1.75, 1.875}));
+  EXPECT_EQ(of("ufloat4_e1m3"),
+            (Values{0, .125, .25, .375, .5, .625, .75, .875, 1, 1.125, 1.25, 1.375, 1.5, 1.625, 1.75, 1.875}));
 }
 
 TEST(Values, AreAscendingAndDistinctAndEndWhereTheyShould) {
@@ -104,6 +106,40 @@ TEST(Values, WideSetsAreNormalised) {
   EXPECT_EQ(largest(parse_format("upot6")), 0x1p62f);
   EXPECT_EQ(largest(parse_format("ufloat8_e7m1")), 1.5f);
   EXPECT_EQ(values(parse_format("ufloat8_e7m1"))[1], 0x1p-127f);
+}
+
+/// Cells between bars, without spaces around them.
+std::vector<std::string> cells_of(const std::string& line) {
+  std::vector<std::string> cells;
+  std::istringstream in(line.substr(1));
+  for (std::string cell; std::getline(in, cell, '|');) {
+    const auto first = cell.find_first_not_of(' '), last = cell.find_last_not_of(' ');
+    cells.push_back(first == std::string::npos ? "" : cell.substr(first, last - first + 1));
+  }
+  return cells;
+}
+
+TEST(Docs, TablesHoldTheMagnitudesOfFourBits) {
+  std::ifstream in(PARE_SOURCE_DIR "/docs/formats.md");
+  std::set<std::string> seen;
+  for (std::string line; std::getline(in, line);) {
+    if (!line.starts_with("| `")) continue;
+    const std::vector<std::string> cells = cells_of(line);
+    if (cells.size() != 18) continue;
+    std::istringstream names(cells[0]);
+    for (std::string name; names >> name;) {
+      std::erase_if(name, [](char c) { return c == '`' || c == ','; });
+      const Format f = parse_format(name);
+      const int k = magnitude_bits(f);
+      EXPECT_EQ(cells[1], std::to_string(k)) << name;
+      for (std::size_t c = 0; c < 16; ++c)
+        EXPECT_EQ(cells[2 + c].empty() ? -1 : std::stof(cells[2 + c]), c >> k == 0 ? code_values(f)[c] : -1)
+            << name << " code " << c;
+      seen.insert(name);
+    }
+  }
+  for (const Format& f : all_formats())
+    EXPECT_TRUE(f.bits != 4 || f.range == IntRange::full || seen.contains(name(f))) << name(f) << " is not described";
 }
 
 TEST(Name, RoundTripsForEveryFormat) {

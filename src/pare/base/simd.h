@@ -7,7 +7,8 @@
 
 namespace pare {
 
-/// The targets this machine has, narrowest first: scalar, ssse3, sse4, avx2, avx3 (AVX-512) or those of another processor.
+/// The targets this machine has, narrowest first: scalar, ssse3, sse4, avx2, avx3 (AVX-512) or those of another
+/// processor.
 std::vector<std::string> simd_targets();
 
 /// From now on kernels run `name`, the same for all threads; call it before work starts. Empty: back to what PARE_SIMD

@@ -14,7 +14,8 @@ namespace pare::number {
 namespace {
 
 constexpr const char* families[] = {"int", "pot", "float", "flint"};
-constexpr const char* known = "int4, uint4, int4_full, pot4, float4_e2m1, flint4, ... of 3 to 8 bits, u before unsigned";
+constexpr const char* known =
+    "int4, uint4, int4_full, pot4, float4_e2m1, flint4, ... of 3 to 8 bits, u before unsigned";
 
 /// A name even of a format that does not exist, for messages.
 std::string any_name(const Format& f) {
@@ -49,8 +50,7 @@ void examine(const Format& f) {
   const int k = magnitude_bits(f);
   if (f.family == Family::floating && (f.exponent_bits < 1 || f.exponent_bits > k))
     refuse(fmt::format("has {} exponent bits", f.exponent_bits), fmt::format("choose 1 to {}", k));
-  if (f.family != Family::floating && f.exponent_bits != 0)
-    refuse("has exponent bits", "only float formats have them");
+  if (f.family != Family::floating && f.exponent_bits != 0) refuse("has exponent bits", "only float formats have them");
   if (f.range == IntRange::full && (f.family != Family::integer || !f.is_signed))
     refuse("has a full range", "only signed integers have one");
 
@@ -89,9 +89,7 @@ Entry make_entry(const Format& f) {
 // and calls may be as short as one channel.
 constexpr std::size_t places = 4 * 6 * 2 * 9 * 2;
 
-bool in_table(const Format& f) {
-  return f.bits >= 3 && f.bits <= 8 && f.exponent_bits >= 0 && f.exponent_bits <= 8;
-}
+bool in_table(const Format& f) { return f.bits >= 3 && f.bits <= 8 && f.exponent_bits >= 0 && f.exponent_bits <= 8; }
 
 std::size_t place(const Format& f) {
   int i = static_cast<int>(f.family);
@@ -147,8 +145,8 @@ Format parse_format(std::string_view text) {
   if (f.family == Family::floating) {
     f.exponent_bits = std::min(3, k);
     int mantissa = k - f.exponent_bits;
-    if (!text.empty() && !(take(text, "_e") && take_number(text, f.exponent_bits) && take(text, "m") &&
-                           take_number(text, mantissa)))
+    if (!text.empty() &&
+        !(take(text, "_e") && take_number(text, f.exponent_bits) && take(text, "m") && take_number(text, mantissa)))
       return refuse("has no split like _e2m1");
     if (f.exponent_bits + mantissa != k)
       return refuse(fmt::format("has {} + {} exponent and mantissa bits, not {}", f.exponent_bits, mantissa, k));

@@ -2,7 +2,8 @@
 // docs/formats.md).
 //
 // A code has `bits` bits; a signed one is sign and magnitude, so k = bits - 1 magnitude bits, an unsigned one has
-// k = bits. Only integers of the full range are two's complement, which has room for their extra value. Values are in grid units: a tensor is stored as codes and a scale, x = scale * value(code).
+// k = bits. Only integers of the full range are two's complement, which has room for their extra value. Values are in
+// grid units: a tensor is stored as codes and a scale, x = scale * value(code).
 #pragma once
 #include <cstdint>
 #include <string>
@@ -13,7 +14,8 @@ namespace pare::number {
 
 enum class Family { integer, power_of_two, floating, flint };
 
-/// symmetric: -(2^k - 1) .. 2^k - 1; full: one more negative value, -2^k (two's complement range). Signed integers only.
+/// symmetric: -(2^k - 1) .. 2^k - 1; full: one more negative value, -2^k (two's complement range). Signed integers
+/// only.
 enum class IntRange { symmetric, full };
 
 /// Where a number exactly between two values goes. away: the larger magnitude; published: the later, more positive
@@ -22,9 +24,9 @@ enum class Ties { away, published, even };
 
 struct Format {
   Family family = Family::integer;
-  int bits = 8;            // 3 .. 8
+  int bits = 8;  // 3 .. 8
   bool is_signed = true;
-  int exponent_bits = 0;   // floating only: 1 .. k, the rest of the k magnitude bits is mantissa
+  int exponent_bits = 0;  // floating only: 1 .. k, the rest of the k magnitude bits is mantissa
   IntRange range = IntRange::symmetric;
 
   bool operator==(const Format&) const = default;

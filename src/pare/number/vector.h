@@ -12,8 +12,8 @@ void round_to(const Grid& grid, Ties ties, const float* x, std::size_t n, float 
 
 /// Encodes and packs four bits a number, for formats of sign and magnitude or without sign. `places`: the codes of the
 /// magnitudes in ascending order, then those of their negatives; [16].
-void encode_nibbles(const Grid& grid, Ties ties, const std::uint8_t* places, const float* x, std::size_t n,
-                    float scale, std::uint8_t* packed);
+void encode_nibbles(const Grid& grid, Ties ties, const std::uint8_t* places, const float* x, std::size_t n, float scale,
+                    std::uint8_t* packed);
 
 /// Codes below 16, through the first 16 entries of `table`: decoded values, scale included.
 void decode16(const float* table, const std::uint8_t* codes, std::size_t n, float* x);
