@@ -11,7 +11,7 @@ namespace pare::draw {
 namespace {
 
 // Series colours have a contrast of at least 4.5 with the page in both schemes, text of at least 7, muted text of 4.5
-// (WCAG 2.2; tests/draw computes them). No '<', '>' or '&' in here: the page is XML too.
+// (WCAG 2.2; tests/report computes them). No '<', '>' or '&' in here: the page is XML too.
 constexpr const char* style_sheet = R"css(
 :root { color-scheme: light dark;
   --page: #fcfcfb; --panel: #f3f4f4; --ink: #1b1e22; --muted: #5a626b; --line: #c9ced3; --grid: #e4e7e9;
@@ -29,7 +29,7 @@ h2 { font-size: 1.3rem; line-height: 1.3; margin: 64px 0 12px; padding-top: 14px
   letter-spacing: -0.01em; }
 h3 { font-size: 1.03rem; margin: 34px 0 8px; overflow-wrap: anywhere; }
 p { margin: 0 0 14px; max-width: 70ch; overflow-wrap: anywhere; }
-.lead { font-size: 1.13rem; }
+.lead { font-size: 1.13rem; line-height: 1.6; max-width: 62ch; }
 .muted, figcaption small, .subtitle { color: var(--muted); }
 .subtitle { margin: 0 0 30px; }
 small { font-size: 0.82em; color: var(--muted); font-weight: 400; }
@@ -43,7 +43,7 @@ figure svg { display: block; width: 100%; height: auto; }
 .narrow { display: none; max-width: 560px; }
 .grid { display: grid; grid-template-columns: 1fr 1fr; gap: 8px 40px; }
 .grid figure { margin: 14px 0; min-width: 0; }
-.key { display: grid; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); gap: 22px 32px; margin: 28px 0 8px; }
+.key { display: grid; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); gap: 22px 32px; margin: 28px 0 34px; }
 .key div { border-left: 3px solid var(--s1); padding-left: 14px; }
 .key dt { color: var(--muted); font-size: 0.9rem; }
 .key dd { margin: 0; font-size: 1.6rem; line-height: 1.3; font-weight: 600; font-variant-numeric: tabular-nums; }
@@ -71,7 +71,7 @@ tr.marked th:first-child { background: var(--panel); box-shadow: inset 3px 0 0 v
   background: var(--panel); border-top: 4px solid var(--c); font-variant-numeric: tabular-nums; }
 .strip b { display: block; font-size: 0.88rem; color: var(--c); }
 .s1 { --c: var(--s1); } .s2 { --c: var(--s2); } .s3 { --c: var(--s3); }
-.s4 { --c: var(--s4); } .s5 { --c: var(--s5); } .s6 { --c: var(--s6); }
+.s7 { --c: var(--ink); } .s4 { --c: var(--s4); } .s5 { --c: var(--s5); } .s6 { --c: var(--s6); }
 svg text { font-size: 12.5px; font-family: inherit; font-variant-numeric: tabular-nums; }
 .ink { fill: var(--ink); } text.muted { fill: var(--muted); } .strong { font-weight: 600; }
 .halo { paint-order: stroke; stroke: var(--page); stroke-width: 4px; stroke-linejoin: round; }
@@ -89,7 +89,7 @@ svg text { font-size: 12.5px; font-family: inherit; font-variant-numeric: tabula
 .rule { stroke: var(--ink); stroke-width: 1.3; stroke-dasharray: 1 3; }
 .bar { fill: var(--c); }
 .area { fill: var(--c); fill-opacity: 0.28; stroke: var(--c); stroke-width: 1.2; }
-.code { stroke: var(--s2); stroke-width: 1.5; } .code.thin { stroke-width: 0.7; }
+.code { stroke: var(--s2); stroke-width: 1.3; } .code.thin { stroke-width: 0.7; }
 .clipped { fill: var(--grid); }
 @media (max-width: 700px) {
   main { padding: 32px 20px 64px; }
@@ -136,8 +136,9 @@ std::string page(const std::string& title, const std::string& subtitle, const st
   return out + "</main>\n</body>\n</html>\n";
 }
 
-std::string paragraph(const std::string& text, bool muted) {
-  return fmt::format("<p{}>{}</p>\n", muted ? " class=\"muted\"" : "", escape(text));
+std::string paragraph(const std::string& text, Tone tone) {
+  static constexpr const char* classes[] = {"", " class=\"muted\"", " class=\"lead\""};
+  return fmt::format("<p{}>{}</p>\n", classes[static_cast<int>(tone)], escape(text));
 }
 
 std::string heading(const std::string& text) { return fmt::format("<h3>{}</h3>\n", escape(text)); }
