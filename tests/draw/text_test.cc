@@ -43,6 +43,10 @@ TEST(Shorten, CountsCharactersNotBytes) {
   EXPECT_EQ(shorten("größer", 5), "größ…");
   EXPECT_EQ(shorten_middle("layer1.0.conv1.weight", 9), "laye…ight");
   EXPECT_EQ(shorten_middle("short", 9), "short");
+  EXPECT_EQ(fit("short", 100, 12), "short");
+  const std::string cut = fit(std::string(2000, 'W'), 100, 12);
+  EXPECT_LE(text_width(cut, 12), 100);
+  EXPECT_GT(text_width(cut, 12), 70);
 }
 
 }  // namespace

@@ -67,7 +67,7 @@ std::string histogram(const Histogram& chart, double width) {
     last = centre + half;
   }
   if (!chart.x.label.empty())
-    canvas.text(right, bottom + rug + tick_line + 14, x.title(), "ink strong", Anchor::end);
+    canvas.text(right, bottom + rug + tick_line + 14, fit(x.title(), right, font), "ink strong", Anchor::end);
   return canvas.finish(bottom + rug + tick_line + (chart.x.label.empty() ? 4 : 20));
 }
 

@@ -41,15 +41,16 @@ figcaption { font-weight: 600; margin-bottom: 10px; overflow-wrap: anywhere; }
 figure p { font-size: 0.9rem; color: var(--muted); margin: 8px 0 0; }
 figure svg { display: block; width: 100%; height: auto; }
 .narrow { display: none; max-width: 560px; }
-.grid { display: grid; grid-template-columns: 1fr 1fr; gap: 8px 40px; }
+.grid { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 8px 40px; }
 .grid figure { margin: 14px 0; min-width: 0; }
 .key { display: grid; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); gap: 22px 32px; margin: 28px 0 34px; }
 .key div { border-left: 3px solid var(--s1); padding-left: 14px; }
 .key dt { color: var(--muted); font-size: 0.9rem; }
+.key div { min-width: 0; overflow-wrap: anywhere; }
 .key dd { margin: 0; font-size: 1.6rem; line-height: 1.3; font-weight: 600; font-variant-numeric: tabular-nums; }
 .key small { display: block; font-size: 0.87rem; line-height: 1.4; }
-.list { display: grid; grid-template-columns: max-content 1fr; gap: 3px 22px; margin: 10px 0 18px; font-size: 0.93rem; }
-.list dt { color: var(--muted); }
+.list { display: grid; grid-template-columns: fit-content(40%) minmax(0, 1fr); gap: 3px 22px; margin: 10px 0 18px; font-size: 0.93rem; }
+.list dt { color: var(--muted); overflow-wrap: anywhere; }
 .list dd { margin: 0; overflow-wrap: anywhere; }
 details { margin: 14px 0; }
 summary { cursor: pointer; padding: 4px 0; color: var(--s1); overflow-wrap: anywhere; }
@@ -95,10 +96,10 @@ svg text { font-size: 12.5px; font-family: inherit; font-variant-numeric: tabula
   main { padding: 32px 20px 64px; }
   h1 { font-size: 1.6rem; } h2 { margin-top: 48px; }
   .wide { display: none !important; } .narrow { display: block !important; }
-  .grid { grid-template-columns: 1fr; }
+  .grid { grid-template-columns: minmax(0, 1fr); }
   .key { grid-template-columns: 1fr 1fr; gap: 20px 16px; }
   .key dd { font-size: 1.3rem; }
-  .list { grid-template-columns: 1fr; gap: 0; } .list dd { margin-bottom: 8px; }
+  .list { grid-template-columns: minmax(0, 1fr); gap: 0; } .list dd { margin-bottom: 8px; }
   th, td { padding: 6px 9px; }
 }
 @media print { details { display: block; } .scroll { overflow: visible; } }
@@ -174,7 +175,7 @@ std::string strip(const std::vector<StripCell>& cells) {
   std::string out = "<ul class=\"strip\">\n";
   for (const auto& cell : cells)
     out += fmt::format("<li class=\"{}\" title=\"{}\"><b>{}</b>{}</li>\n", series_class(cell.style), escape(cell.note),
-                       escape(cell.letter), escape(cell.text));
+                       escape(shorten(cell.letter, 8)), escape(shorten(cell.text, 8)));
   return cells.empty() ? "" : out + "</ul>\n";
 }
 

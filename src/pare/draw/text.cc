@@ -115,4 +115,11 @@ std::string shorten_middle(std::string_view text, std::size_t most) {
   return joined(all, 0, most - 1 - tail) + "…" + joined(all, all.size() - tail, all.size());
 }
 
+std::string fit(std::string_view text, double width, double size) {
+  std::size_t most = characters(text.substr(0, 1000)).size();
+  std::string out = shorten_middle(text, std::max<std::size_t>(most, 3));
+  while (most > 3 && text_width(out, size) > width) out = shorten_middle(text, --most);
+  return out;
+}
+
 }  // namespace pare::draw
