@@ -7,6 +7,8 @@
 #include <cassert>
 #include <cmath>
 
+#include "pare/draw/text.h"
+
 namespace pare::draw {
 namespace {
 
@@ -36,7 +38,8 @@ Prefix prefix(const std::string& unit, double magnitude) {
   return {1, ""};
 }
 
-std::string with_prefix(const Prefix& p, const std::string& unit) {
+std::string with_prefix(const Prefix& p, const std::string& whole) {
+  const std::string unit = shorten(whole, 14);
   const bool bytes = unit == "bytes" || unit == "B";
   if (unit.size() > 2 && !bytes && p.factor != 1) return std::string(p.text) + " " + unit;  // "M parameters"
   return std::string(p.text) + (bytes ? (p.factor == 1 ? "bytes" : "B") : unit);
@@ -138,7 +141,8 @@ Scale::Scale(const Axis& axis, const Extent& extent, int most, double from, doub
   // on a logarithmic axis every tick has a prefix of its own
   const Prefix p = log_ ? Prefix{1, ""} : prefix(axis.unit, std::max(std::abs(low_), std::abs(high_)));
   factor_ = p.factor;
-  unit_ = log_ ? axis.unit : with_prefix(p, axis.unit);
+  tick_unit_ = log_ && prefix(axis.unit, 1e-3).factor != prefix(axis.unit, 1e3).factor ? axis.unit : "";
+  unit_ = tick_unit_.empty() ? with_prefix(p, axis.unit) : "";
 }
 
 double Scale::operator()(double value) const {
@@ -150,9 +154,9 @@ double Scale::operator()(double value) const {
 }
 
 std::string Scale::label(double tick) const {
-  if (!log_) return plain(tick / factor_, 5);
-  const Prefix p = prefix(unit_, tick);
-  return plain(tick / p.factor, 5) + (p.factor == 1 ? "" : std::string(" ") + with_prefix(p, unit_));
+  if (tick_unit_.empty()) return plain(tick / factor_, 5);
+  const Prefix p = prefix(tick_unit_, tick);
+  return fmt::format("{} {}", plain(tick / p.factor, 5), with_prefix(p, tick_unit_));
 }
 
 std::string Scale::title() const { return unit_.empty() ? label_ : label_ + " (" + unit_ + ")"; }

@@ -39,14 +39,14 @@ class Scale {
   double operator()(double value) const;
 
   const std::vector<double>& ticks() const { return ticks_; }
-  /// "2", "0.5", "200 k", "10⁻⁴": in the unit that title() names.
+  /// "2", "0.5", "10⁻⁴" in the unit that title() names, or, on a logarithmic axis with prefixes, "200 kB".
   std::string label(double tick) const;
   /// The axis' label with its unit: "weight size (MB)".
   std::string title() const;
   bool log() const { return log_; }
 
  private:
-  std::string label_, unit_;
+  std::string label_, unit_, tick_unit_;
   double factor_ = 1;  // what ticks are divided by to be in unit_
   bool log_ = false;
   double low_ = 0, high_ = 1, from_, to_;

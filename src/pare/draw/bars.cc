@@ -25,8 +25,8 @@ std::string bars(const Bars& chart, double width) {
 
   // names stand beside the bars where there is room, above them on a phone
   double names = 0;
-  for (const auto& name : chart.groups) names = std::max(names, text_width(shorten_middle(name, 32), font));
-  const bool above = names > width * 0.35;
+  for (const auto& name : chart.groups) names = std::max(names, text_width(fit(name, width * 0.35, font), font));
+  const bool above = width < 500 && names > width * 0.3;
   const double bar = each > 1 ? 9 : 13, group_height = (above ? 17 : 0) + static_cast<double>(each) * (bar + 1) + 9;
 
   std::vector<LegendEntry> entries;
@@ -36,7 +36,7 @@ std::string bars(const Bars& chart, double width) {
   const Scale scale({chart.value.label, chart.value.unit}, extent, 3, left, std::max(left + 40, width - figures));
   for (std::size_t g = 0; g < groups; ++g) {
     double y = top + group_height * static_cast<double>(g);
-    const std::string name = shorten_middle(chart.groups[g], above ? static_cast<std::size_t>(width / 8) : 32);
+    const std::string name = fit(chart.groups[g], above ? width : names + 1, font);
     if (above)
       canvas.text(left, y + 12, name, "ink"), y += 17;
     else

@@ -15,6 +15,8 @@ std::string noted(std::string_view element, std::string_view attributes, std::st
   return fmt::format("<{}{}><title>{}</title></{}>\n", element, attributes, escape(note), element);
 }
 
+int wrapped(int style) { return (style % (styles + 1) + styles + 1) % (styles + 1); }
+
 std::string points(const std::vector<std::pair<double, double>>& list) {
   std::string d;
   for (const auto& [x, y] : list) d += fmt::format("{}{} {}", d.empty() ? 'M' : 'L', coordinate(x), coordinate(y));
@@ -51,7 +53,7 @@ void Canvas::path(const std::vector<std::pair<double, double>>& list, std::strin
 }
 
 void Canvas::marker(int style, double x, double y, double r, std::string_view kind, std::string_view note) {
-  style = (style % styles + styles) % styles;
+  style = wrapped(style);
   if (style == 0) {
     body_ += noted("circle",
                    fmt::format(" class=\"{}\" cx=\"{}\" cy=\"{}\" r=\"{}\"", kind, coordinate(x), coordinate(y),
@@ -64,14 +66,15 @@ void Canvas::marker(int style, double x, double y, double r, std::string_view ki
     int corners;
     double turn, size;
   };
-  static constexpr Shape shapes[] = {{}, {4, 0.125, 1.25}, {3, 0.75, 1.45}, {4, 0, 1.3}, {3, 0.25, 1.45}, {0, 0, 1.3}};
+  static constexpr Shape shapes[] = {{}, {4, 0.125, 1.25}, {3, 0.75, 1.45}, {4, 0, 1.3}, {3, 0.25, 1.45}, {0, 0, 1.3}, {0, 0.125, 1.3}};
   const Shape shape = shapes[style];
   std::vector<std::pair<double, double>> corners;
-  if (shape.corners == 0) {  // an upright cross with thick arms
-    const double a = r * shape.size, b = a * 0.36;
+  if (shape.corners == 0) {  // a cross with thick arms, upright or turned
+    const double a = r * shape.size, b = a * 0.36, turn = 2 * std::numbers::pi * shape.turn;
+    const double cosine = std::cos(turn), sine = std::sin(turn);
     for (auto [dx, dy] : {std::pair{-b, -a}, {b, -a}, {b, -b}, {a, -b}, {a, b}, {b, b}, {b, a}, {-b, a}, {-b, b},
                           {-a, b}, {-a, -b}, {-b, -b}})
-      corners.emplace_back(x + dx, y + dy);
+      corners.emplace_back(x + dx * cosine - dy * sine, y + dx * sine + dy * cosine);
   }
   for (int i = 0; i < shape.corners; ++i) {
     const double angle = 2 * std::numbers::pi * (shape.turn + static_cast<double>(i) / shape.corners);
@@ -88,6 +91,6 @@ std::string Canvas::finish(double height) const {
       escape(description_), body_);
 }
 
-std::string series_class(int style) { return fmt::format("s{}", (style % styles + styles) % styles + 1); }
+std::string series_class(int style) { return fmt::format("s{}", wrapped(style) + 1); }
 
 }  // namespace pare::draw

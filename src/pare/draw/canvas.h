@@ -9,8 +9,10 @@
 
 namespace pare::draw {
 
-/// Series have six styles: a colour, a marker and a dash each, so that no two differ by colour alone.
+/// Series have six styles: a colour, a marker and a dash each, so that no two differ by colour alone. A seventh, in the
+/// colour of text, is for what the others are compared with.
 constexpr int styles = 6;
+constexpr int reference_style = styles;
 
 enum class Anchor { start, middle, end };
 
@@ -34,7 +36,7 @@ class Canvas {
   void rect(double x, double y, double width, double height, std::string_view kind, std::string_view note = {});
   void text(double x, double y, std::string_view text, std::string_view kind, Anchor anchor = Anchor::start);
   void path(const std::vector<std::pair<double, double>>& points, std::string_view kind, bool closed = false);
-  /// The marker of a style (0 <= style < styles), about 2 `radius` wide; `note` is shown when pointed at.
+  /// The marker of a style (0 .. reference_style), about 2 `radius` wide; `note` is shown when pointed at.
   void marker(int style, double x, double y, double radius, std::string_view kind, std::string_view note = {});
 
   double width() const { return width_; }
@@ -46,7 +48,7 @@ class Canvas {
   std::string title_, description_, body_;
 };
 
-/// Class of a series: "s1" .. "s6", by style modulo `styles`.
+/// Class of a series: "s1" .. "s7"; what is beyond wraps around.
 std::string series_class(int style);
 
 constexpr double font = 12.5;   // pixels: tick labels, legends; the style sheet says the same

@@ -24,13 +24,13 @@ struct Point {
 
 struct Series {
   std::string name;
-  int style = 0;  // canvas.h: colour, marker and dash, modulo 6
+  int style = 0;  // canvas.h: colour, marker and dash
 };
 
 struct Scatter {
   std::string title, description;
   Axis x, y;
-  bool lower_is_better_x = true, lower_is_better_y = false;  // which way the front's steps turn
+  bool lower_is_better_x = true;  // which way the front's steps turn
   std::vector<Series> series;  // empty: all points alike
   std::vector<Point> points;
 };

@@ -35,8 +35,8 @@ std::string histogram(const Histogram& chart, double width) {
   for (double c : codes) xs.include(c);
   constexpr double rug = 12, tick_line = 22;
   const double bottom = std::clamp(width * 0.36, 130.0, 200.0), left = 4, right = width - 4;
-  int most = std::clamp(static_cast<int>(width / 62), 3, 11);
-  Scale x(chart.x, xs, most, left, right);
+  const int most = std::clamp(static_cast<int>(width / 38), 3, 14);
+  const Scale x(chart.x, xs, most, left, right);
   // the ticks cover more than the data: use the data's own range, so that the distribution fills the drawing
   const double low = *xs.low, high = *xs.high;
   const auto at = [&](double v) { return left + (v / 2 - low / 2) / (high / 2 - low / 2) * (right - left); };
@@ -67,7 +67,7 @@ std::string histogram(const Histogram& chart, double width) {
     last = centre + half;
   }
   if (!chart.x.label.empty())
-    canvas.text(right, bottom + rug + tick_line + 14, x.title(), "ink strong", Anchor::end);
+    canvas.text(right, bottom + rug + tick_line + 14, fit(x.title(), right, font), "ink strong", Anchor::end);
   return canvas.finish(bottom + rug + tick_line + (chart.x.label.empty() ? 4 : 20));
 }
 

@@ -37,6 +37,7 @@ std::vector<std::optional<PlacedLabel>> place_labels(const std::vector<Label>& l
     const Label& label = labels[i];
     const double width = text_width(label.text, font);
     for (const Place& place : places) {
+      if (place.far && label.urgency == 0) break;
       const double x = label.x + place.dx, middle = label.y + place.dy;
       const double left = place.anchor == Anchor::start ? x : place.anchor == Anchor::end ? x - width : x - width / 2;
       const Box box{left, middle - font * 0.6, left + width, middle + font * 0.6};

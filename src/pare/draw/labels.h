@@ -11,7 +11,7 @@ namespace pare::draw {
 struct Label {
   double x, y;       // the point, pixels
   std::string text;
-  int urgency = 0;   // the most urgent are placed first
+  int urgency = 0;   // the most urgent are placed first; those of 0 only right beside their point
 };
 
 struct PlacedLabel {

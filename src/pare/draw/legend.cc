@@ -12,7 +12,7 @@ double legend(Canvas& canvas, const std::vector<LegendEntry>& entries, double le
   constexpr double sample = 24, gap = 18;
   double x = left, y = top;
   for (const auto& entry : entries) {
-    const std::string name = shorten(entry.name, 36);
+    const std::string name = fit(entry.name, std::min(280.0, canvas.width() - sample - 6), font);
     const double width = sample + 6 + text_width(name, font);
     if (x > left && x + width > canvas.width()) x = left, y += leading;
     const double middle = y + leading / 2 - 1, centre = x + sample / 2;
@@ -53,7 +53,7 @@ Frame frame(Canvas& canvas, const Axis& x, const Extent& xs, const Axis& y, cons
   Scale horizontal(x, xs, most, low, high);
   while (most > 3 && !fits(horizontal)) horizontal = Scale(x, xs, --most, low, high);
 
-  canvas.text(0, top + 13, shorten(vertical.title(), static_cast<std::size_t>(canvas.width() / 7)), "ink strong");
+  canvas.text(0, top + 13, fit(vertical.title(), canvas.width(), font), "ink strong");
   for (double t : vertical.ticks()) {
     canvas.line(box.left, vertical(t), box.right, vertical(t), "gridline");
     canvas.text(box.left - 8, vertical(t) + 4.5, vertical.label(t), "muted", Anchor::end);
@@ -69,7 +69,7 @@ Frame frame(Canvas& canvas, const Axis& x, const Extent& xs, const Axis& y, cons
     last = centre + half;
   }
   canvas.text(box.right, box.bottom + tick_line + 17,
-              shorten(horizontal.title(), static_cast<std::size_t>(canvas.width() / 7)), "ink strong", Anchor::end);
+              fit(horizontal.title(), box.right, font), "ink strong", Anchor::end);
   return {box, horizontal, vertical};
 }
 

@@ -11,7 +11,7 @@ namespace pare::draw {
 namespace {
 
 // Series colours have a contrast of at least 4.5 with the page in both schemes, text of at least 7, muted text of 4.5
-// (WCAG 2.2; tests/draw computes them). No '<', '>' or '&' in here: the page is XML too.
+// (WCAG 2.2; tests/report computes them). No '<', '>' or '&' in here: the page is XML too.
 constexpr const char* style_sheet = R"css(
 :root { color-scheme: light dark;
   --page: #fcfcfb; --panel: #f3f4f4; --ink: #1b1e22; --muted: #5a626b; --line: #c9ced3; --grid: #e4e7e9;
@@ -29,7 +29,7 @@ h2 { font-size: 1.3rem; line-height: 1.3; margin: 64px 0 12px; padding-top: 14px
   letter-spacing: -0.01em; }
 h3 { font-size: 1.03rem; margin: 34px 0 8px; overflow-wrap: anywhere; }
 p { margin: 0 0 14px; max-width: 70ch; overflow-wrap: anywhere; }
-.lead { font-size: 1.13rem; }
+.lead { font-size: 1.13rem; line-height: 1.6; max-width: 62ch; }
 .muted, figcaption small, .subtitle { color: var(--muted); }
 .subtitle { margin: 0 0 30px; }
 small { font-size: 0.82em; color: var(--muted); font-weight: 400; }
@@ -41,15 +41,16 @@ figcaption { font-weight: 600; margin-bottom: 10px; overflow-wrap: anywhere; }
 figure p { font-size: 0.9rem; color: var(--muted); margin: 8px 0 0; }
 figure svg { display: block; width: 100%; height: auto; }
 .narrow { display: none; max-width: 560px; }
-.grid { display: grid; grid-template-columns: 1fr 1fr; gap: 8px 40px; }
+.grid { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 8px 40px; }
 .grid figure { margin: 14px 0; min-width: 0; }
-.key { display: grid; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); gap: 22px 32px; margin: 28px 0 8px; }
+.key { display: grid; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); gap: 22px 32px; margin: 28px 0 34px; }
 .key div { border-left: 3px solid var(--s1); padding-left: 14px; }
 .key dt { color: var(--muted); font-size: 0.9rem; }
+.key div { min-width: 0; overflow-wrap: anywhere; }
 .key dd { margin: 0; font-size: 1.6rem; line-height: 1.3; font-weight: 600; font-variant-numeric: tabular-nums; }
 .key small { display: block; font-size: 0.87rem; line-height: 1.4; }
-.list { display: grid; grid-template-columns: max-content 1fr; gap: 3px 22px; margin: 10px 0 18px; font-size: 0.93rem; }
-.list dt { color: var(--muted); }
+.list { display: grid; grid-template-columns: fit-content(40%) minmax(0, 1fr); gap: 3px 22px; margin: 10px 0 18px; font-size: 0.93rem; }
+.list dt { color: var(--muted); overflow-wrap: anywhere; }
 .list dd { margin: 0; overflow-wrap: anywhere; }
 details { margin: 14px 0; }
 summary { cursor: pointer; padding: 4px 0; color: var(--s1); overflow-wrap: anywhere; }
@@ -71,7 +72,7 @@ tr.marked th:first-child { background: var(--panel); box-shadow: inset 3px 0 0 v
   background: var(--panel); border-top: 4px solid var(--c); font-variant-numeric: tabular-nums; }
 .strip b { display: block; font-size: 0.88rem; color: var(--c); }
 .s1 { --c: var(--s1); } .s2 { --c: var(--s2); } .s3 { --c: var(--s3); }
-.s4 { --c: var(--s4); } .s5 { --c: var(--s5); } .s6 { --c: var(--s6); }
+.s7 { --c: var(--ink); } .s4 { --c: var(--s4); } .s5 { --c: var(--s5); } .s6 { --c: var(--s6); }
 svg text { font-size: 12.5px; font-family: inherit; font-variant-numeric: tabular-nums; }
 .ink { fill: var(--ink); } text.muted { fill: var(--muted); } .strong { font-weight: 600; }
 .halo { paint-order: stroke; stroke: var(--page); stroke-width: 4px; stroke-linejoin: round; }
@@ -89,16 +90,16 @@ svg text { font-size: 12.5px; font-family: inherit; font-variant-numeric: tabula
 .rule { stroke: var(--ink); stroke-width: 1.3; stroke-dasharray: 1 3; }
 .bar { fill: var(--c); }
 .area { fill: var(--c); fill-opacity: 0.28; stroke: var(--c); stroke-width: 1.2; }
-.code { stroke: var(--s2); stroke-width: 1.5; } .code.thin { stroke-width: 0.7; }
+.code { stroke: var(--s2); stroke-width: 1.3; } .code.thin { stroke-width: 0.7; }
 .clipped { fill: var(--grid); }
 @media (max-width: 700px) {
   main { padding: 32px 20px 64px; }
   h1 { font-size: 1.6rem; } h2 { margin-top: 48px; }
   .wide { display: none !important; } .narrow { display: block !important; }
-  .grid { grid-template-columns: 1fr; }
+  .grid { grid-template-columns: minmax(0, 1fr); }
   .key { grid-template-columns: 1fr 1fr; gap: 20px 16px; }
   .key dd { font-size: 1.3rem; }
-  .list { grid-template-columns: 1fr; gap: 0; } .list dd { margin-bottom: 8px; }
+  .list { grid-template-columns: minmax(0, 1fr); gap: 0; } .list dd { margin-bottom: 8px; }
   th, td { padding: 6px 9px; }
 }
 @media print { details { display: block; } .scroll { overflow: visible; } }
@@ -136,8 +137,9 @@ std::string page(const std::string& title, const std::string& subtitle, const st
   return out + "</main>\n</body>\n</html>\n";
 }
 
-std::string paragraph(const std::string& text, bool muted) {
-  return fmt::format("<p{}>{}</p>\n", muted ? " class=\"muted\"" : "", escape(text));
+std::string paragraph(const std::string& text, Tone tone) {
+  static constexpr const char* classes[] = {"", " class=\"muted\"", " class=\"lead\""};
+  return fmt::format("<p{}>{}</p>\n", classes[static_cast<int>(tone)], escape(text));
 }
 
 std::string heading(const std::string& text) { return fmt::format("<h3>{}</h3>\n", escape(text)); }
@@ -173,7 +175,7 @@ std::string strip(const std::vector<StripCell>& cells) {
   std::string out = "<ul class=\"strip\">\n";
   for (const auto& cell : cells)
     out += fmt::format("<li class=\"{}\" title=\"{}\"><b>{}</b>{}</li>\n", series_class(cell.style), escape(cell.note),
-                       escape(cell.letter), escape(cell.text));
+                       escape(shorten(cell.letter, 8)), escape(shorten(cell.text, 8)));
   return cells.empty() ? "" : out + "</ul>\n";
 }
 

@@ -18,7 +18,8 @@ struct PageSection {
 /// The whole document. With three or more titled sections a line of links comes first.
 std::string page(const std::string& title, const std::string& subtitle, const std::vector<PageSection>& sections);
 
-std::string paragraph(const std::string& text, bool muted = false);
+enum class Tone { plain, muted, lead };
+std::string paragraph(const std::string& text, Tone tone = Tone::plain);
 std::string heading(const std::string& text);
 /// Folded away behind its summary.
 std::string details(const std::string& summary, const std::string& html);

@@ -36,7 +36,8 @@ std::vector<std::pair<double, double>> staircase(const Scatter& chart, const std
 
 std::string scatter(const Scatter& chart, double width) {
   constexpr double radius = 5;
-  constexpr std::size_t most_labels = 60;
+  // in a crowd only those that matter have names
+  const std::size_t most_labels = width < 500 ? 10 : 40;
   Canvas canvas(width, chart.title, chart.description);
   std::vector<const Point*> points;
   Extent xs, ys;
@@ -74,9 +75,10 @@ std::string scatter(const Scatter& chart, double width) {
                   p->note.empty() ? p->label : p->note);
     labels.push_back({x, y, shorten_middle(p->label, width < 500 ? 18 : 32), p->front + 2 * p->marked});
   }
-  if (labels.size() > most_labels)  // in a cloud only those that matter have names
+  if (labels.size() > most_labels)
     std::erase_if(labels, [](const Label& label) { return label.urgency == 0; });
-  if (labels.size() > most_labels) labels.erase(labels.begin(), labels.end() - most_labels);
+  if (labels.size() > most_labels)
+    labels.erase(labels.begin(), labels.end() - static_cast<std::ptrdiff_t>(most_labels));
   const Box area{f.box.left + 2, f.box.top - 4, width, f.box.bottom - 2};
   const auto placed = place_labels(labels, area, obstacles);
   for (std::size_t i = 0; i < labels.size(); ++i) {

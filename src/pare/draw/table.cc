@@ -9,6 +9,12 @@
 
 namespace pare::draw {
 
+namespace {
+
+constexpr std::size_t longest = 60;  // characters of a cell
+
+}  // namespace
+
 std::string table(const Table& table) {
   const std::string name = escape(table.name);
   std::string out = fmt::format(
@@ -18,7 +24,7 @@ std::string table(const Table& table) {
     return column < table.columns.size() && table.columns[column].numeric ? " class=\"number\"" : "";
   };
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
-    out += fmt::format("<th scope=\"col\"{}>{}", kind(i), escape(table.columns[i].title));
+    out += fmt::format("<th scope=\"col\"{}>{}", kind(i), escape(shorten(table.columns[i].title, longest)));
     if (!table.columns[i].note.empty()) out += fmt::format(" <small>{}</small>", escape(table.columns[i].note));
     out += "</th>";
   }
@@ -29,9 +35,9 @@ std::string table(const Table& table) {
     out += row.marked ? "<tr class=\"marked\">" : "<tr>";
     for (std::size_t i = 0; i < table.columns.size(); ++i) {
       const Cell cell = i < row.cells.size() ? row.cells[i] : Cell{};
-      std::string text = escape(cell.text);
+      std::string text = escape(shorten_middle(cell.text, longest));
       if (cell.strong) text = fmt::format("<b>{}</b>", text);
-      if (!cell.note.empty()) text += fmt::format(" <small>{}</small>", escape(cell.note));
+      if (!cell.note.empty()) text += fmt::format(" <small>{}</small>", escape(shorten(cell.note, longest)));
       if (cell.share && std::isfinite(*cell.share))
         text += fmt::format("<span class=\"meter\"><span style=\"width:{}%\"></span></span>",
                             coordinate(100 * std::clamp(*cell.share, 0.0, 1.0)));

@@ -12,7 +12,7 @@ struct Column {
   bool numeric = false;
 };
 
-struct Cell {
+struct Cell {  // texts of more than 60 characters are cut
   std::string text;
   std::string note = {};              // small, after the text: an interval, a mark
   bool strong = false;

@@ -85,19 +85,19 @@ std::string coordinate(double pixels) {
 }
 
 double text_width(std::string_view text, double size) {
-  // widths in em, a little above those of common system fonts
+  // widths in em of DejaVu Sans, the widest of the common system fonts, rounded up
   double em = 0;
   for_characters(text, [&](std::string_view bytes, std::uint32_t code) {
     if (bytes.size() > 1)
-      em += code >= 0x1100 ? 1.05 : 0.62;
+      em += code >= 0x1100 ? 1.05 : 0.66;
     else if (std::string_view("ijl.,:;|!'` ").find(bytes) != std::string_view::npos)
       em += 0.32;
     else if (std::string_view("frtI()[]{}-/\"").find(bytes) != std::string_view::npos)
       em += 0.42;
     else if (std::string_view("mwMW@%").find(bytes) != std::string_view::npos)
-      em += 0.92;
+      em += 1.0;
     else
-      em += bytes[0] >= 'A' && bytes[0] <= 'Z' ? 0.70 : 0.60;
+      em += bytes[0] >= 'A' && bytes[0] <= 'Z' ? 0.76 : 0.64;
   });
   return em * size;
 }
@@ -113,6 +113,13 @@ std::string shorten_middle(std::string_view text, std::size_t most) {
   if (all.size() <= most) return joined(all, 0, all.size());
   const std::size_t tail = most / 2;
   return joined(all, 0, most - 1 - tail) + "…" + joined(all, all.size() - tail, all.size());
+}
+
+std::string fit(std::string_view text, double width, double size) {
+  std::size_t most = characters(text.substr(0, 1000)).size();
+  std::string out = shorten_middle(text, std::max<std::size_t>(most, 3));
+  while (most > 3 && text_width(out, size) > width) out = shorten_middle(text, --most);
+  return out;
 }
 
 }  // namespace pare::draw

@@ -22,4 +22,7 @@ std::string shorten(std::string_view text, std::size_t most);
 /// As shorten, but cuts in the middle: names of layers differ at both ends.
 std::string shorten_middle(std::string_view text, std::size_t most);
 
+/// `text` cut in the middle so that it is at most `width` pixels wide (but never below three characters).
+std::string fit(std::string_view text, double width, double size);
+
 }  // namespace pare::draw

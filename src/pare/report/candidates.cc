@@ -34,8 +34,8 @@ About about(const Study& study, const std::string& name) {
     }
   if (!first) return out;
   if (same) out.provenance = first->provenance;
-  out.column.note = fmt::format("{} is better{}", first->better == study::Better::higher ? "higher" : "lower",
-                                same ? fmt::format(", {}", words(first->provenance)) : "");
+  out.column.note = fmt::format("{}{}", same ? fmt::format("{} ", words(first->provenance)) : "",
+                                first->better == study::Better::higher ? "↑" : "↓");
   return out;
 }
 
@@ -61,7 +61,7 @@ std::string table_of(const Study& study) {
     row.cells.push_back({c.name, note, row.marked});
     for (std::size_t i = 0; i < names.size(); ++i) {
       const Cost* cost = c.cost(names[i]);
-      draw::Cell cell{cost && std::isfinite(cost->value) ? study::readable(*cost) : "–"};
+      draw::Cell cell{cost && std::isfinite(cost->value) ? shown(*cost) : "–"};
       if (cost) {
         cell.note = interval(*cost);
         if (!abouts[i].provenance) cell.note += (cell.note.empty() ? "" : ", ") + std::string(words(cost->provenance));
@@ -81,39 +81,33 @@ std::string spread_words(const Study& study) {
 }  // namespace
 
 std::string all_candidates(const Studies& studies) {
-  std::string out;
-  for (const Study& study : studies) {
-    out += heading_among(studies, study);
-    if (study.candidates.empty()) {
-      out += draw::paragraph("This study has no candidates.", true);
-      continue;
-    }
-    out += table_of(study);
+  const std::string out = each(studies, [](const Study& study) {
+    if (study.candidates.empty()) return draw::paragraph("This study has no candidates.", draw::Tone::muted);
+    std::string table = table_of(study);
     const bool spreads = std::ranges::any_of(study.candidates, [](const Candidate& c) {
       return std::ranges::any_of(c.costs, [](const Cost& cost) { return cost.spread.has_value(); });
     });
-    if (spreads) out += draw::paragraph(fmt::format("Figures after ± are {}.", spread_words(study)), true);
-  }
-  if (out.empty()) return out;
+    if (spreads)
+      table += draw::paragraph(fmt::format("Figures after ± are {}.", spread_words(study)), draw::Tone::muted);
+    return table;
+  });
   return out + draw::paragraph(
-                   "Measured: a real run on the machine named under conditions. Simulated: by a simulator of cycles or "
+                   "↑ higher is better, ↓ lower is better. Measured: a real run on the machine named under conditions. Simulated: by a simulator of cycles or "
                    "events. Estimated: from a model or a published constant. Counted: exact by construction. Front: no "
                    "other candidate is at least as good in the costs that the study compares.",
-                   true);
+                   draw::Tone::muted);
 }
 
 std::string conditions(const Studies& studies) {
-  std::string out;
-  for (const Study& study : studies) {
+  return each(studies, [](const Study& study) {
     std::vector<std::pair<std::string, std::string>> list;
     list.emplace_back("workload", study.workload.kind + " " + study.workload.name);
     if (!study.workload.hash.empty()) list.emplace_back("content hash", study.workload.hash);
     list.emplace_back("written by", fmt::format("pare {} {}", study.version, study.verb));
     if (study.conditions.is_object())
       for (const auto& [name, value] : study.conditions.items()) list.emplace_back(words(name), one_line(value, 400));
-    out += heading_among(studies, study) + draw::definitions(list);
-  }
-  return out;
+    return draw::definitions(list);
+  });
 }
 
 }  // namespace pare::report

@@ -40,16 +40,15 @@ std::string drawing(const Json& json, const std::string& candidate) {
   std::string note = fmt::format("{}{}{} in {}, {} code points", candidate, kind.empty() ? "" : ", ", kind, format,
                                  chart.code_points.size());
   if (scale) note += fmt::format(", scale {:.4g}", *scale);
-  if (all > 0) note += fmt::format("; {:.2g} % of the values saturate", 100 * outside / all);
+  if (all > 0) note += fmt::format("; about {:.2g} % of the values saturate", 100 * outside / all);
   return draw::small_figure(tensor, note + ".", [&](double width) { return draw::histogram(chart, width); });
 }
 
 }  // namespace
 
 std::string distributions(const Studies& studies) {
-  std::string out;
-  for (const Study& study : studies) {
-    if (study.verb != "quantize") continue;
+  return each(studies, [](const Study& study) -> std::string {
+    if (study.verb != "quantize") return "";
     std::vector<const Candidate*> order;
     if (const Candidate* first = chosen(study)) order.push_back(first);
     for (const Candidate& c : study.candidates)
@@ -59,14 +58,12 @@ std::string distributions(const Studies& studies) {
       for (const Json& json : list(c->details, "distribution"))
         if (drawings.size() < most)
           if (std::string one = drawing(json, c->name); !one.empty()) drawings.push_back(std::move(one));
-    if (drawings.empty()) continue;
-    out += heading_among(studies, study);
-    out += draw::paragraph(
+    if (drawings.empty()) return "";
+    return draw::paragraph(
         "The area is how often a value occurs; vertical lines are the values that a code can stand for, as many as the "
-        "format has; shaded parts lie beyond the largest and saturate. A good format has its lines where the values are.");
-    out += draw::grid(drawings);
-  }
-  return out;
+        "format has; shaded parts lie beyond the largest and saturate. A good format has its lines where the values are.") +
+           draw::grid(drawings);
+  });
 }
 
 }  // namespace pare::report

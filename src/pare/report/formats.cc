@@ -29,8 +29,10 @@ std::string family(const std::string& format) {
 }
 
 std::string plural(const std::string& kind) {
-  if (kind == "weight" || kind == "activation" || kind == "input") return kind + "s";
-  return kind.empty() ? "tensors" : kind;
+  if (kind == "weight") return "Weights";
+  if (kind == "activation") return "Activations";
+  if (kind == "input") return "Inputs";
+  return kind.empty() ? "Tensors" : kind;
 }
 
 std::string strips(const Json& tensors) {
@@ -55,8 +57,8 @@ std::string strips(const Json& tensors) {
     std::ranges::stable_sort(counts, std::greater<>{}, &std::pair<std::string, int>::second);
     std::string totals;
     for (const auto& [format, count] : counts)
-      totals += fmt::format("{}{} × {}", totals.empty() ? "" : ", ", count, format);
-    out += draw::paragraph(fmt::format("{} of {}: {}.", cells.size(), plural(kind), totals)) + draw::strip(cells);
+      totals += fmt::format("{}{} × {}", totals.empty() ? "" : ", ", format, count);
+    out += draw::paragraph(fmt::format("{}, {} in all: {}.", plural(kind), cells.size(), totals)) + draw::strip(cells);
   }
   return out;
 }
@@ -108,25 +110,23 @@ std::string of_candidate(const Candidate& c, bool open) {
 }  // namespace
 
 std::string formats(const Studies& studies) {
-  std::string out;
-  for (const Study& study : studies) {
-    if (study.verb != "quantize") continue;
+  return each(studies, [](const Study& study) -> std::string {
+    if (study.verb != "quantize") return "";
     const Candidate* first = chosen(study);
     if (!first || list(first->details, "tensors").empty()) {
       const auto found = std::ranges::find_if(
           study.candidates, [](const Candidate& c) { return !list(c.details, "tensors").empty(); });
-      if (found == study.candidates.end()) continue;
+      if (found == study.candidates.end()) return "";
       first = &*found;
     }
-    out += heading_among(studies, study);
-    out += draw::paragraph(fmt::format(
+    std::string out = draw::paragraph(fmt::format(
         "{}{}: a cell a tensor, in the order of the network, with the family of its number format and its bits.",
         first->name, first->name == study.chosen ? ", the chosen candidate" : ""));
     out += of_candidate(*first, true);
     for (const Candidate& c : study.candidates)
       if (&c != first && c.front) out += of_candidate(c, false);
-  }
-  return out;
+    return out;
+  });
 }
 
 }  // namespace pare::report

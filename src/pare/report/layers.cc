@@ -87,13 +87,9 @@ std::string drawn(const Candidate& c) {
 }  // namespace
 
 std::string layers(const Studies& studies) {
-  std::string out;
-  for (const Study& study : studies) {
-    if (study.verb != "inspect" || study.candidates.empty()) continue;
-    if (const std::string one = drawn(study.candidates.front()); !one.empty())
-      out += heading_among(studies, study) + one;
-  }
-  return out;
+  return each(studies, [](const Study& study) {
+    return study.verb == "inspect" && !study.candidates.empty() ? drawn(study.candidates.front()) : "";
+  });
 }
 
 }  // namespace pare::report

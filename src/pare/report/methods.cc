@@ -71,6 +71,11 @@ std::vector<Curve> curves(const Study& study, const std::string& cost_name) {
   return all;
 }
 
+/// "+0.25", "−7.74": with a minus sign as wide as the plus.
+std::string signed_figure(double value) {
+  return fmt::format("{}{:.2f}", value < 0 ? "−" : "+", std::abs(value));
+}
+
 /// Methods down, widths across; the best of a width in bold.
 std::string difference_table(const std::vector<Curve>& all, const std::vector<double>& widths, const Cost& before) {
   draw::Table table{.name = "Difference from the baseline", .columns = {{"method"}}, .rows = {}};
@@ -96,7 +101,7 @@ std::string difference_table(const std::vector<Curve>& all, const std::vector<do
         row.cells.push_back({"–"});
         continue;
       }
-      row.cells.push_back({fmt::format("{:+.2f}", cost->value - before.value), "", cost->value == best[i]});
+      row.cells.push_back({signed_figure(cost->value - before.value), "", cost->value == best[i]});
     }
     table.rows.push_back(std::move(row));
   }
@@ -113,7 +118,7 @@ std::string accuracy(const Study& study) {
   const Cost* before = reference ? reference->cost(name) : nullptr;
 
   draw::Lines chart;
-  chart.title = fmt::format("{} against bits", words(name));
+  chart.title = capitalised(fmt::format("{} against bits", words(name)));
   chart.x = {"bits", ""};
   chart.y = {words(name), all.front().entries.front().cost->unit};
   std::vector<double> widths;
@@ -136,7 +141,7 @@ std::string accuracy(const Study& study) {
                                  [&](double width) { return draw::lines(chart, width); });
   if (before && std::isfinite(before->value) && !widths.empty() && widths.size() <= 8) {
     out += draw::paragraph(fmt::format("Difference from {} ({}){}; the best of each width in bold.", reference->name,
-                                       study::readable(*before), before->unit == "%" ? " in points" : ""));
+                                       shown(*before), before->unit == "%" ? " in points" : ""));
     std::vector<Curve> uniform = all;
     std::erase_if(uniform, [](const Curve& c) { return c.name == "mixed"; });
     out += difference_table(uniform, widths, *before);
@@ -168,19 +173,16 @@ std::string tuning(const Candidate& c) {
 }  // namespace
 
 std::string accuracy_by_bits(const Studies& studies) {
-  std::string out;
-  for (const Study& study : studies)
-    if (study.verb == "quantize")
-      if (const std::string drawn = accuracy(study); !drawn.empty()) out += heading_among(studies, study) + drawn;
-  return out;
+  return each(studies, [](const Study& study) { return study.verb == "quantize" ? accuracy(study) : ""; });
 }
 
 std::string fine_tuning(const Studies& studies) {
-  std::string out;
-  for (const Study& study : studies)
+  return each(studies, [](const Study& study) {
+    std::string out;
     if (study.verb == "quantize")
       for (const Candidate& c : study.candidates) out += tuning(c);
-  return out;
+    return out;
+  });
 }
 
 }  // namespace pare::report

@@ -28,23 +28,23 @@ std::optional<std::pair<Cost, Cost>> both(const Candidate& now, const Candidate&
   return std::pair{*a, *b};
 }
 
+/// The end of the sentence "pare ... tried 23 candidates for the network ...".
 std::string verdict(const Study& study) {
   const Candidate *now = chosen(study), *before = baseline(study);
   const auto pair = main_pair(study);
   if (!now) {
     const auto front = std::ranges::count_if(study.candidates, &Candidate::front);
-    return front ? fmt::format("None was chosen; {} of them {} not beaten in every cost by another.", front,
-                               front == 1 ? "is" : "are")
-                 : "None was chosen.";
+    return front ? fmt::format(" and chose none; {} of them {} on the Pareto front.", front, front == 1 ? "is" : "are")
+                 : " and chose none.";
   }
-  if (now == before) return fmt::format("{} was chosen: nothing that was tried is better.", now->name);
+  if (now == before) return fmt::format(" and stayed with {}.", now->name);
   std::vector<std::string> phrases;
   if (pair)
     for (const auto& name : {pair->x, pair->y})
       if (const auto figures = both(*now, *before, name))
         phrases.push_back(fmt::format("{} {}", words(name), compared(figures->first, figures->second)));
-  std::string out = fmt::format("{} was chosen, against {}", now->name, before->name);
-  for (std::size_t i = 0; i < phrases.size(); ++i) out += (i ? "; " : ": ") + phrases[i];
+  std::string out = fmt::format(" and chose {} over {}", now->name, before->name);
+  for (std::size_t i = 0; i < phrases.size(); ++i) out += fmt::format("{} {}", i ? ";" : ":", phrases[i]);
   return out + ".";
 }
 
@@ -53,18 +53,20 @@ std::string figures_of(const Candidate& candidate) {
   std::string out;
   for (const Cost& cost : candidate.costs) {
     if (!std::isfinite(cost.value)) continue;
-    out += fmt::format("{}{} {}", out.empty() ? "" : ", ", words(cost.name), study::readable(cost));
+    // "268 k parameters" says its name
+    const std::string name = cost.name == cost.unit || cost.unit == "MACs" ? "" : fmt::format("{} ", words(cost.name));
+    out += fmt::format("{}{}{}", out.empty() ? "" : ", ", name, shown(cost));
   }
   return out;
 }
 
 std::string lead(const Study& study) {
-  if (study.candidates.empty()) return fmt::format("{} of {} has no candidates.", study.verb, workload(study));
+  if (study.candidates.empty()) return fmt::format("pare {} of {} has no candidates.", study.verb, workload(study));
   if (study.candidates.size() == 1) {
     const std::string figures = figures_of(study.candidates.front());
-    return fmt::format("{} of {}: {}.", study.verb, workload(study), figures.empty() ? "no figures" : figures);
+    return fmt::format("pare {} of {}: {}.", study.verb, workload(study), figures.empty() ? "no figures" : figures);
   }
-  return fmt::format("{} tried {} candidates for {}. {}", study.verb, study.candidates.size(), workload(study),
+  return fmt::format("pare {} tried {} candidates for {}{}", study.verb, study.candidates.size(), workload(study),
                      verdict(study));
 }
 
@@ -78,10 +80,10 @@ std::vector<draw::KeyFigure> key_figures(const Study& study) {
     if (std::ranges::find(names, more) == names.end()) names.push_back(more);
   for (const auto& name : names)
     if (const auto f = both(*now, *before, name); f && figures.size() < 4 && std::isfinite(f->first.value))
-      figures.push_back({words(name), study::readable(f->first),
+      figures.push_back({words(name), shown(f->first),
                          f->first.value == f->second.value
                              ? "as before"
-                             : fmt::format("{}; was {}", difference(f->first, f->second), study::readable(f->second))});
+                             : fmt::format("{}; was {}", difference(f->first, f->second), shown(f->second))});
   return figures;
 }
 
@@ -96,8 +98,9 @@ std::string summary(const Studies& studies) {
   });
   std::string out;
   for (const Study* study : order) {
-    out += draw::paragraph(lead(*study), study->candidates.size() < 2 && studies.size() > 1);
-    if (study == order.front()) out += draw::key_figures(key_figures(*study));
+    const bool first = study == order.front();
+    out += draw::paragraph(lead(*study), first ? draw::Tone::lead : draw::Tone::muted);
+    if (first) out += draw::key_figures(key_figures(*study));
   }
   return out;
 }

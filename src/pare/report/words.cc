@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 
+#include "pare/draw/axis.h"
 #include "pare/draw/canvas.h"
 #include "pare/draw/page.h"
 #include "pare/draw/text.h"
@@ -30,7 +32,7 @@ std::string words(const std::string& cost) {
       {"kept_bytes", "memory kept"},
       {"mse", "mean squared error"},
       {"divergence", "divergence of outputs"},
-      {"macs", "multiply–accumulates"},
+      {"macs", "operations"},
       {"seconds", "time"},
       {"ms", "time"},
       {"epoch_ms", "time an epoch"},
@@ -47,6 +49,11 @@ std::string words(const std::string& cost) {
   return out;
 }
 
+std::string capitalised(std::string text) {
+  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');
+  return text;
+}
+
 const char* words(study::Provenance provenance) {
   static constexpr std::array names{"measured", "simulated", "estimated", "counted"};
   return names[static_cast<std::size_t>(provenance)];
@@ -57,8 +64,28 @@ std::string title(const Study& study) {
   return study.verb + " of " + study.workload.name;
 }
 
-std::string heading_among(const std::vector<Study>& studies, const Study& study) {
-  return studies.size() > 1 ? draw::heading(title(study)) : "";
+std::string each(const std::vector<Study>& studies, const std::function<std::string(const Study&)>& draw) {
+  std::string alone, with_headings;
+  int drawn = 0;
+  for (const Study& study : studies) {
+    const std::string html = draw(study);
+    if (html.empty()) continue;
+    alone = html;
+    with_headings += draw::heading(title(study)) + html;
+    ++drawn;
+  }
+  return drawn > 1 ? with_headings : alone;
+}
+
+std::string shown(const Cost& cost) {
+  Cost plain = cost;
+  if (cost.unit == "bits") plain.unit.clear();  // "bits a weight 4.6"
+  const bool counted = cost.unit == "MACs" || cost.unit == "parameters" || cost.unit == "cycles";
+  const std::string text = counted && std::isfinite(cost.value) ? draw::quantity(cost.value, cost.unit)
+                                                                : study::readable(plain);
+  std::string out;  // a figure and its unit stay on one line
+  for (char c : text) c == ' ' ? out += "\u00a0" : out += c;
+  return out;
 }
 
 const Candidate* baseline(const Study& study) {
@@ -128,9 +155,9 @@ std::string difference(const Cost& now, const Cost& before) {
 }
 
 std::string compared(const Cost& now, const Cost& before) {
-  if (now.value == before.value) return study::readable(now) + ", as before";
+  if (now.value == before.value) return fmt::format("{}, as before", shown(now));
   const std::string spread = interval(now);
-  return fmt::format("{} instead of {} ({}{})", study::readable(now), study::readable(before), difference(now, before),
+  return fmt::format("{} instead of {} ({}{})", shown(now), shown(before), difference(now, before),
                      spread.empty() ? "" : "; interval " + spread);
 }
 
@@ -138,7 +165,7 @@ std::string interval(const Cost& cost) {
   if (!cost.spread || !std::isfinite(*cost.spread)) return "";
   Cost spread = cost;
   spread.value = std::abs(*cost.spread);
-  return "± " + study::readable(spread);
+  return fmt::format("± {}", shown(spread));
 }
 
 std::optional<double> number(const Json& json, const char* key) {
@@ -185,6 +212,7 @@ std::string method(const Candidate& candidate) {
 }
 
 int style_of(const std::string& name) {
+  if (name == "float32") return draw::reference_style;
   static const std::vector<std::string> known{"ant", "int", "float", "flint", "pot", "mixed"};
   const auto found = std::ranges::find(known, name);
   if (found != known.end()) return static_cast<int>(found - known.begin());

@@ -1,7 +1,7 @@
 // What the sections share: the names of costs in words, baselines, the pair of costs that matters, and careful reading
 // of details, which may hold anything.
 #pragma once
-#include <map>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,14 +14,21 @@ namespace pare::report {
 /// "top-1 accuracy", "weight size": a cost's name in words.
 std::string words(const std::string& cost);
 
+/// The same at the start of a line.
+std::string capitalised(std::string text);
+
 /// "measured", "simulated", "estimated", "counted".
 const char* words(study::Provenance provenance);
 
 /// "quantize of resnet20": tells studies of one page apart.
 std::string title(const study::Study& study);
 
-/// h3 with the study's title where a page holds several; nothing for a single one.
-std::string heading_among(const std::vector<study::Study>& studies, const study::Study& study);
+/// What `draw` makes of each study, under a heading each where more than one has something to say.
+std::string each(const std::vector<study::Study>& studies, const std::function<std::string(const study::Study&)>& draw);
+
+/// A figure for people: study::readable, with a space before long units, without units
+/// that the name says already, and with spaces that do not break.
+std::string shown(const study::Cost& cost);
 
 /// What others are compared with: the candidate whose decision's method is "float32", else the first; null where there
 /// are none.
@@ -60,7 +67,8 @@ std::string one_line(const study::Json& json, std::size_t longest = 200);
 /// The method of a candidate: decision.method, "" where there is none.
 std::string method(const study::Candidate& candidate);
 
-/// The drawing style of a method or of a number format's family: the same in every chart of the page.
+/// The drawing style of a method or of a number format's family: the same in every
+/// chart of the page; "float32" is what others are compared with.
 int style_of(const std::string& method_or_family);
 
 }  // namespace pare::report
