@@ -6,21 +6,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <functional>
 #include <vector>
 
-#include "pare/base/parallel.h"
 #include "pare/base/random.h"
 #include "pare/base/simd.h"
 #include "pare/number/codec.h"
 
 namespace pare::number {
 namespace {
-
-using Seconds = std::chrono::duration<double>;
 
 /// One tensor of Gaussian floats, its codes and a place for results, shared by all benchmarks.
 struct Data {
@@ -45,11 +42,17 @@ Data& data() {
   return all;
 }
 
+/// Seconds of this thread, so that what else the machine does takes no part but in memory's speed.
 double time(const std::function<void()>& work) {
-  const auto start = std::chrono::steady_clock::now();
+  const auto now = [] {
+    timespec t{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
+  };
+  const double start = now();
   work();
   benchmark::ClobberMemory();
-  return Seconds(std::chrono::steady_clock::now() - start).count();
+  return now() - start;
 }
 
 /// Times `work` and a memcpy in turns; the ratio is of the medians.

@@ -87,16 +87,16 @@ Entry make_entry(const Format& f) {
 
 // Every format there is, some hundred and fifty, made together at the first question: the codec asks at every call,
 // and calls may be as short as one channel.
-constexpr std::size_t places = 4 * 6 * 2 * 9 * 2;
+constexpr std::size_t places = std::size_t{4} * 6 * 2 * 9 * 2;
 
 bool in_table(const Format& f) { return f.bits >= 3 && f.bits <= 8 && f.exponent_bits >= 0 && f.exponent_bits <= 8; }
 
 std::size_t place(const Format& f) {
-  int i = static_cast<int>(f.family);
-  i = i * 6 + f.bits - 3;
+  auto i = static_cast<std::size_t>(f.family);
+  i = i * 6 + static_cast<std::size_t>(f.bits - 3);
   i = i * 2 + (f.is_signed ? 1 : 0);
-  i = i * 9 + f.exponent_bits;
-  return static_cast<std::size_t>(i * 2 + (f.range == IntRange::full ? 1 : 0));
+  i = i * 9 + static_cast<std::size_t>(f.exponent_bits);
+  return i * 2 + (f.range == IntRange::full ? 1 : 0);
 }
 
 std::vector<Entry> make_all() {

@@ -1,4 +1,5 @@
-// Encoding, decoding and packing on vectors: one source, which Highway compiles once a target (rounding: rounder-inl.h).
+// Encoding, decoding and packing on vectors: one source, which Highway compiles once a target (rounding:
+// rounder-inl.h).
 #include "pare/number/vector.h"
 
 #include <algorithm>
