@@ -128,6 +128,13 @@ void Extent::include(double value) {
   high = high ? std::max(*high, value) : value;
 }
 
+void Extent::include(double value, const std::optional<double>& spread) {
+  include(value);
+  if (!spread) return;
+  include(value - *spread);
+  include(value + *spread);
+}
+
 Scale::Scale(const Axis& axis, const Extent& extent, int most, double from, double to)
     : label_(axis.label), from_(from), to_(to) {
   const double low = extent.low.value_or(0), high = extent.high.value_or(low + 1);

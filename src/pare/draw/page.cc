@@ -65,7 +65,7 @@ tr th:first-child { position: sticky; left: 0; background: var(--page); padding-
 .number { text-align: right; }
 .marked td, .marked th { background: var(--panel); }
 tr.marked th:first-child { background: var(--panel); box-shadow: inset 3px 0 0 var(--s1); padding-left: 12px; }
-.meter { display: block; height: 3px; width: 84px; margin: 2px 0 0 auto; background: var(--grid); }
+.meter { display: block; height: 3px; width: 64px; margin: 2px 0 0 auto; background: var(--grid); }
 .meter span { display: block; height: 3px; background: var(--s1); }
 .strip { display: flex; flex-wrap: wrap; gap: 4px; margin: 10px 0 16px; padding: 0; list-style: none; }
 .strip li { min-width: 30px; padding: 1px 4px 2px; text-align: center; font-size: 0.78rem; line-height: 1.3;
@@ -87,6 +87,7 @@ svg text { font-size: 12.5px; font-family: inherit; font-variant-numeric: tabula
 .series.s2 { stroke-dasharray: 7 3; } .series.s3 { stroke-dasharray: 2 3; } .series.s4 { stroke-dasharray: 9 3 2 3; }
 .series.s5 { stroke-dasharray: 4 4; } .series.s6 { stroke-dasharray: 12 4; }
 .interval { stroke: var(--c); stroke-width: 1.3; }
+.faint { stroke-opacity: 0.5; }
 .rule { stroke: var(--ink); stroke-width: 1.3; stroke-dasharray: 1 3; }
 .bar { fill: var(--c); }
 .area { fill: var(--c); fill-opacity: 0.28; stroke: var(--c); stroke-width: 1.2; }

@@ -74,26 +74,24 @@ std::string scale_words(const Json& tensor) {
 std::string tensor_table(const Candidate& c, const Json& tensors) {
   draw::Table table{.name = "Tensors of " + c.name,
                     .columns = {{"tensor"},
-                                {"kind"},
                                 {"format"},
                                 {"bits", "", true},
-                                {"granularity"},
-                                {"scale", "", true},
+                                {"range used", "", true},
                                 {"squared error", "mean", true},
-                                {"range used", "", true}},
+                                {"scales", "one a"},
+                                {"scale", "", true}},
                     .rows = {},
                     .most_rows = 1000};
   for (const auto& tensor : tensors) {
     const auto bits = number(tensor, "bits"), mse = number(tensor, "mse"), used = number(tensor, "range_used");
     draw::Row row;
-    row.cells = {{text(tensor, "name")},
-                 {text(tensor, "kind")},
+    row.cells = {{text(tensor, "name"), text(tensor, "kind")},
                  {text(tensor, "format")},
                  {bits ? fmt::format("{:g}", *bits) : "–"},
-                 {text(tensor, "granularity")},
-                 {scale_words(tensor)},
+                 {used ? fmt::format("{:.1f} %", 100 * *used) : "–", "", false, used},
                  {mse ? fmt::format("{:.3g}", *mse) : "–"},
-                 {used ? fmt::format("{:.1f} %", 100 * *used) : "–", "", false, used}};
+                 {text(tensor, "granularity")},
+                 {scale_words(tensor)}};
     table.rows.push_back(std::move(row));
   }
   return draw::table(table);

@@ -136,7 +136,7 @@ std::string accuracy(const Study& study) {
   if (before && std::isfinite(before->value)) chart.references = {{before->value, reference->name}};
   chart.description = fmt::format("{} methods at {} widths.", all.size(), widths.size());
   std::string out = draw::figure(chart.title,
-                                 "Marks at the same width stand a little beside each other. Vertical lines: 95 % "
+                                 "Marks at the same width stand a little beside each other; vertical lines are "
                                  "intervals. Mixed precision stands at its average width.",
                                  [&](double width) { return draw::lines(chart, width); });
   if (before && std::isfinite(before->value) && !widths.empty() && widths.size() <= 8) {
