@@ -77,8 +77,10 @@ std::vector<double> ticks(double low, double high, int most) {
   low = tame(low), high = tame(high);
   if (low > high) std::swap(low, high);
   const double magnitude = std::max(std::abs(low), std::abs(high));
-  if (magnitude < 1e-290) low = 0, high = 1;  // below it a tenth of a step is no longer a normal number
-  else if (high - low < 1e-9 * magnitude) low -= 0.05 * magnitude, high += 0.05 * magnitude;
+  if (magnitude < 1e-290)
+    low = 0, high = 1;  // below it a tenth of a step is no longer a normal number
+  else if (high - low < 1e-9 * magnitude)
+    low -= 0.05 * magnitude, high += 0.05 * magnitude;
 
   int e = static_cast<int>(std::floor(std::log10((high - low) / (most - 1))));
   for (;; ++e)

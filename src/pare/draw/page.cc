@@ -43,13 +43,15 @@ figure svg { display: block; width: 100%; height: auto; }
 .narrow { display: none; max-width: 560px; }
 .grid { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 8px 40px; }
 .grid figure { margin: 14px 0; min-width: 0; }
-.key { display: grid; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); gap: 22px 32px; margin: 28px 0 34px; }
+.key { display: grid; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); gap: 22px 32px;
+  margin: 28px 0 34px; }
 .key div { border-left: 3px solid var(--s1); padding-left: 14px; }
 .key dt { color: var(--muted); font-size: 0.9rem; }
 .key div { min-width: 0; overflow-wrap: anywhere; }
 .key dd { margin: 0; font-size: 1.6rem; line-height: 1.3; font-weight: 600; font-variant-numeric: tabular-nums; }
 .key small { display: block; font-size: 0.87rem; line-height: 1.4; }
-.list { display: grid; grid-template-columns: fit-content(40%) minmax(0, 1fr); gap: 3px 22px; margin: 10px 0 18px; font-size: 0.93rem; }
+.list { display: grid; grid-template-columns: fit-content(40%) minmax(0, 1fr); gap: 3px 22px;
+  margin: 10px 0 18px; font-size: 0.93rem; }
 .list dt { color: var(--muted); overflow-wrap: anywhere; }
 .list dd { margin: 0; overflow-wrap: anywhere; }
 details { margin: 14px 0; }
@@ -167,8 +169,7 @@ std::string key_figures(const std::vector<KeyFigure>& figures) {
 
 std::string definitions(const std::vector<std::pair<std::string, std::string>>& list) {
   std::string out = "<dl class=\"list\">\n";
-  for (const auto& [name, value] : list)
-    out += fmt::format("<dt>{}</dt><dd>{}</dd>\n", escape(name), escape(value));
+  for (const auto& [name, value] : list) out += fmt::format("<dt>{}</dt><dd>{}</dd>\n", escape(name), escape(value));
   return list.empty() ? "" : out + "</dl>\n";
 }
 

@@ -75,8 +75,7 @@ std::string scatter(const Scatter& chart, double width) {
                   p->note.empty() ? p->label : p->note);
     labels.push_back({x, y, shorten_middle(p->label, width < 500 ? 18 : 32), p->front + 2 * p->marked});
   }
-  if (labels.size() > most_labels)
-    std::erase_if(labels, [](const Label& label) { return label.urgency == 0; });
+  if (labels.size() > most_labels) std::erase_if(labels, [](const Label& label) { return label.urgency == 0; });
   if (labels.size() > most_labels)
     labels.erase(labels.begin(), labels.end() - static_cast<std::ptrdiff_t>(most_labels));
   const Box area{f.box.left + 2, f.box.top - 4, width, f.box.bottom - 2};

@@ -48,8 +48,8 @@ std::string strips(const Json& tensors) {
       if (text(tensor, "kind") != kind || cells.size() == 400) continue;
       const std::string format = text(tensor, "format"), group = family(format);
       const auto bits = number(tensor, "bits");
-      cells.push_back({group, bits ? fmt::format("{:g}", *bits) : "?", text(tensor, "name") + ": " + format,
-                       style_of(group)});
+      cells.push_back(
+          {group, bits ? fmt::format("{:g}", *bits) : "?", text(tensor, "name") + ": " + format, style_of(group)});
       auto found = std::ranges::find(counts, format, &std::pair<std::string, int>::first);
       if (found == counts.end()) found = counts.insert(counts.end(), {format, 0});
       ++found->second;
@@ -112,8 +112,8 @@ std::string formats(const Studies& studies) {
     if (study.verb != "quantize") return "";
     const Candidate* first = chosen(study);
     if (!first || list(first->details, "tensors").empty()) {
-      const auto found = std::ranges::find_if(
-          study.candidates, [](const Candidate& c) { return !list(c.details, "tensors").empty(); });
+      const auto found = std::ranges::find_if(study.candidates,
+                                              [](const Candidate& c) { return !list(c.details, "tensors").empty(); });
       if (found == study.candidates.end()) return "";
       first = &*found;
     }
