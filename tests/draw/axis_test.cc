@@ -34,7 +34,7 @@ TEST(Ticks, CoverAnyRangeInOrderAndAreFew) {
   Random random(3);
   for (int trial = 0; trial < 20'000; ++trial) {
     const double scale = std::pow(10.0, random.uniform(-280, 280));
-    const double low = scale * random.uniform(-1, 1), high = low + scale * std::pow(10.0, random.uniform(-8, 3)) ;
+    const double low = scale * random.uniform(-1, 1), high = low + scale * std::pow(10.0, random.uniform(-8, 3));
     const int most = 3 + static_cast<int>(random.below(12));
     const std::string what = ::testing::PrintToString(std::tuple(low, high, most));
     expect_sound(ticks(low, high, most), low, high, most, what);

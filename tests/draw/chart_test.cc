@@ -55,8 +55,8 @@ std::vector<std::string> drawings() {
         }
         const double width = log ? 350 : 880;
         out.push_back(scatter(cloud, width));
-        out.push_back(lines({hostile, "", {"x", "", log}, {"y", "%", log}, {line, line}, {{xs.empty() ? 0 : xs[0], hostile}}},
-                            width));
+        out.push_back(lines(
+            {hostile, "", {"x", "", log}, {"y", "%", log}, {line, line}, {{xs.empty() ? 0 : xs[0], hostile}}}, width));
         out.push_back(bars({hostile, "", {"", "s"}, {{hostile, 1}, {"b", 2}}, {hostile, "b"}, {xs, ys}}, width));
         out.push_back(histogram({hostile, "", {hostile, ""}, xs, ys, ys}, width));
       }

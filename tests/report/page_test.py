@@ -99,7 +99,8 @@ class Page(unittest.TestCase):
         self.assertIn("tried 23 candidates for the network resnet20-sample and chose mixed4.6 over float32", lead)
         self.assertIn("91.72 % instead of 92.60 % (0.88 points lower", lead)
         before, after = 272_474 * 4, 272_474 * 4.6 / 8 + 6_900
-        self.assertIn(f"{after / 1e3:.0f} kB instead of {before / 1e6:.2f} MB ({before / after:.2f} times smaller)", lead)
+        self.assertIn(f"{after / 1e3:.0f} kB instead of {before / 1e6:.2f} MB ({before / after:.2f} times smaller)",
+                      lead)
 
     def test_tables_hold_every_candidate(self):
         studies = json.loads((self.folder / "sample.json").read_text())["studies"]

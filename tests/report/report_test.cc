@@ -83,7 +83,8 @@ TEST(Difference, IsInTheWordsOfItsUnit) {
 }
 
 TEST(Reading, TakesAnyJson) {
-  for (const study::Json& json : {study::Json(nullptr), study::Json(7), study::Json::array({1}), study::Json{{"a", "b"}}}) {
+  for (const study::Json& json :
+       {study::Json(nullptr), study::Json(7), study::Json::array({1}), study::Json{{"a", "b"}}}) {
     EXPECT_FALSE(number(json, "a"));
     EXPECT_TRUE(list(json, "a").empty());
     EXPECT_TRUE(object(json, "a").empty());
@@ -115,8 +116,7 @@ TEST(Report, EveryCostMayBeMissing) {
   const auto whole = sample_studies().front();
   for (const auto& name : cost_names(whole)) {
     Study study = whole;
-    for (Candidate& c : study.candidates)
-      std::erase_if(c.costs, [&](const Cost& item) { return item.name == name; });
+    for (Candidate& c : study.candidates) std::erase_if(c.costs, [&](const Cost& item) { return item.name == name; });
     EXPECT_NE(report_html({study}).find("</html>"), std::string::npos) << name;
     study.chosen.clear();
     EXPECT_NE(report_html({study}).find("chose none"), std::string::npos) << name;

@@ -33,8 +33,8 @@ std::vector<Layer> network() {
         const bool first = stage > 1 && block == 0 && conv == 1;
         const double in = channels;
         if (first) channels *= 2, side /= 2;
-        out.push_back({fmt::format("layer{}.{}.conv{}", stage, block, conv), side * side * 9 * in * channels,
-                       9 * in * channels});
+        out.push_back(
+            {fmt::format("layer{}.{}.conv{}", stage, block, conv), side * side * 9 * in * channels, 9 * in * channels});
       }
   out.push_back({"fc", 640, 650});
   return out;
@@ -74,7 +74,8 @@ Json tensors(const std::string& method, int bits) {
     const std::string family = method == "ant" ? families[random.below(10) < 6 ? 1 : random.below(4)] : method;
     const std::string prefix = kind == "activation" ? "u" : "";
     Json scale = 0.01 + 0.02 * random.uniform();
-    if (kind == "weight") scale = Json{{"min", 0.004 * (1 + random.uniform())}, {"max", 0.02 + 0.03 * random.uniform()}};
+    if (kind == "weight")
+      scale = Json{{"min", 0.004 * (1 + random.uniform())}, {"max", 0.02 + 0.03 * random.uniform()}};
     out.push_back(Json{{"name", name},
                        {"kind", kind},
                        {"format", fmt::format("{}{}{}", prefix, family, width)},
@@ -96,11 +97,17 @@ Study quantize() {
   Study study;
   study.verb = "quantize";
   study.workload = {"network", "resnet20-sample", "8f1c2a90d4e75b36"};
-  study.conditions = {{"device", "cpu"},        {"instruction_set", "AVX2"}, {"threads", 2},
-                      {"batch", 128},           {"seed", 1},                 {"data", "sample set, 10000 images of 32×32"},
-                      {"calibration_samples", 256}, {"ties", "away"},
+  study.conditions = {{"device", "cpu"},
+                      {"instruction_set", "AVX2"},
+                      {"threads", 2},
+                      {"batch", 128},
+                      {"seed", 1},
+                      {"data", "sample set, 10000 images of 32×32"},
+                      {"calibration_samples", 256},
+                      {"ties", "away"},
                       {"spread_is", "half-widths of 95 % intervals over the test set"}};
-  const auto add = [&](const std::string& name, const std::string& method, double bits, double top1, double divergence) {
+  const auto add = [&](const std::string& name, const std::string& method, double bits, double top1,
+                       double divergence) {
     const bool float32 = method == "float32";
     Candidate c;
     c.name = name;
@@ -198,7 +205,8 @@ Study evaluate() {
 std::vector<Study> sample_studies() { return {quantize(), inspect(), evaluate()}; }
 
 std::vector<Study> hostile_studies() {
-  const std::string bad = "<script>alert(1)</script>\"' onload='x' ]]> & \x01 \xff\xfe \xed\xa0\x80 " + std::string(300, 'W');
+  const std::string bad =
+      "<script>alert(1)</script>\"' onload='x' ]]> & \x01 \xff\xfe \xed\xa0\x80 " + std::string(300, 'W');
   std::vector<Study> all = sample_studies();
   for (Study& study : all) {
     study.workload = {bad, bad, bad};
@@ -226,7 +234,11 @@ std::vector<Study> hostile_studies() {
       study.candidates[i].costs[k].spread = values[(i * k) % values.size()];
     }
   all.push_back(study);
-  const std::vector<Json> wrong{nullptr, 7, "text", Json::array({1, "a", nullptr, {{"name", 3}}}), Json{{"a", Json::array()}},
+  const std::vector<Json> wrong{nullptr,
+                                7,
+                                "text",
+                                Json::array({1, "a", nullptr, {{"name", 3}}}),
+                                Json{{"a", Json::array()}},
                                 Json{{"edges", {3, 2, 1}}, {"counts", {1, -1}}, {"epochs", "x"}, {"loss", {nullptr}}}};
   for (const char* verb : {"quantize", "inspect"})
     for (const Json& json : wrong) {
@@ -248,8 +260,12 @@ std::vector<Study> other_studies() {
   one.workload = {"network", "resnet20-sample", ""};
   for (const char* name : {"systolic", "ant", "bitfusion"}) {
     Candidate c{.name = name};
-    c.costs = {{"cycles", 1e6 * static_cast<double>(one.candidates.size() + 1), "cycles", Better::lower,
-                Provenance::simulated, {}}};
+    c.costs = {{"cycles",
+                1e6 * static_cast<double>(one.candidates.size() + 1),
+                "cycles",
+                Better::lower,
+                Provenance::simulated,
+                {}}};
     one.candidates.push_back(c);
   }
   Study many;
@@ -259,8 +275,9 @@ std::vector<Study> other_studies() {
   for (int i = 0; i < 700; ++i) {
     Candidate c{.name = fmt::format("data {} tensor {} pipeline {}", 1 + i % 8, 1 + i / 8 % 8, 1 + i / 64)};
     const double time = 0.3 + random.uniform();
-    c.costs = {{"batch_time_s", time, "s", Better::lower, Provenance::simulated, {}},
-               {"peak_bytes", 1e10 * (0.4 + random.uniform() / time), "bytes", Better::lower, Provenance::estimated, {}}};
+    c.costs = {
+        {"batch_time_s", time, "s", Better::lower, Provenance::simulated, {}},
+        {"peak_bytes", 1e10 * (0.4 + random.uniform() / time), "bytes", Better::lower, Provenance::estimated, {}}};
     many.candidates.push_back(c);
   }
   study::mark_front(many);

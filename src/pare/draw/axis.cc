@@ -77,8 +77,10 @@ std::vector<double> ticks(double low, double high, int most) {
   low = tame(low), high = tame(high);
   if (low > high) std::swap(low, high);
   const double magnitude = std::max(std::abs(low), std::abs(high));
-  if (magnitude < 1e-290) low = 0, high = 1;  // below it a tenth of a step is no longer a normal number
-  else if (high - low < 1e-9 * magnitude) low -= 0.05 * magnitude, high += 0.05 * magnitude;
+  if (magnitude < 1e-290)
+    low = 0, high = 1;  // below it a tenth of a step is no longer a normal number
+  else if (high - low < 1e-9 * magnitude)
+    low -= 0.05 * magnitude, high += 0.05 * magnitude;
 
   int e = static_cast<int>(std::floor(std::log10((high - low) / (most - 1))));
   for (;; ++e)
@@ -126,6 +128,13 @@ void Extent::include(double value) {
   if (!std::isfinite(value)) return;
   low = low ? std::min(*low, value) : value;
   high = high ? std::max(*high, value) : value;
+}
+
+void Extent::include(double value, const std::optional<double>& spread) {
+  include(value);
+  if (!spread) return;
+  include(value - *spread);
+  include(value + *spread);
 }
 
 Scale::Scale(const Axis& axis, const Extent& extent, int most, double from, double to)

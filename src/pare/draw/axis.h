@@ -26,6 +26,8 @@ struct Axis {
 struct Extent {
   std::optional<double> low, high;
   void include(double value);
+  /// An interval of that half-width too, where there is one.
+  void include(double value, const std::optional<double>& spread);
 };
 
 /// A value on an axis to pixels and back to words.

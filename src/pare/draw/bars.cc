@@ -51,8 +51,8 @@ std::string bars(const Bars& chart, double width) {
     if (each > 1) {  // one line of figures for the group, in the order of the legend
       double longest = 0;
       for (std::size_t s = 0; s < each; ++s) longest = std::max(longest, value(g, s));
-      canvas.text(scale(longest) + 6, y - static_cast<double>(each) * (bar + 1) / 2 + 4, quantity(longest, chart.value.unit),
-                  "muted");
+      canvas.text(scale(longest) + 6, y - static_cast<double>(each) * (bar + 1) / 2 + 4,
+                  quantity(longest, chart.value.unit), "muted");
     }
   }
   canvas.line(left, top - 4, left, bottom - 4, "axis");

@@ -55,10 +55,10 @@ void Canvas::path(const std::vector<std::pair<double, double>>& list, std::strin
 void Canvas::marker(int style, double x, double y, double r, std::string_view kind, std::string_view note) {
   style = wrapped(style);
   if (style == 0) {
-    body_ += noted("circle",
-                   fmt::format(" class=\"{}\" cx=\"{}\" cy=\"{}\" r=\"{}\"", kind, coordinate(x), coordinate(y),
-                               coordinate(r)),
-                   note);
+    body_ += noted(
+        "circle",
+        fmt::format(" class=\"{}\" cx=\"{}\" cy=\"{}\" r=\"{}\"", kind, coordinate(x), coordinate(y), coordinate(r)),
+        note);
     return;
   }
   // corners of a regular polygon, the first at `turn` of a circle; sizes so that all have about the circle's area
@@ -66,14 +66,25 @@ void Canvas::marker(int style, double x, double y, double r, std::string_view ki
     int corners;
     double turn, size;
   };
-  static constexpr Shape shapes[] = {{}, {4, 0.125, 1.25}, {3, 0.75, 1.45}, {4, 0, 1.3}, {3, 0.25, 1.45}, {0, 0, 1.3}, {0, 0.125, 1.3}};
+  static constexpr Shape shapes[] = {{},          {4, 0.125, 1.25}, {3, 0.75, 1.45}, {4, 0, 1.3}, {3, 0.25, 1.45},
+                                     {0, 0, 1.3}, {0, 0.125, 1.3}};
   const Shape shape = shapes[style];
   std::vector<std::pair<double, double>> corners;
   if (shape.corners == 0) {  // a cross with thick arms, upright or turned
     const double a = r * shape.size, b = a * 0.36, turn = 2 * std::numbers::pi * shape.turn;
     const double cosine = std::cos(turn), sine = std::sin(turn);
-    for (auto [dx, dy] : {std::pair{-b, -a}, {b, -a}, {b, -b}, {a, -b}, {a, b}, {b, b}, {b, a}, {-b, a}, {-b, b},
-                          {-a, b}, {-a, -b}, {-b, -b}})
+    for (auto [dx, dy] : {std::pair{-b, -a},
+                          {b, -a},
+                          {b, -b},
+                          {a, -b},
+                          {a, b},
+                          {b, b},
+                          {b, a},
+                          {-b, a},
+                          {-b, b},
+                          {-a, b},
+                          {-a, -b},
+                          {-b, -b}})
       corners.emplace_back(x + dx * cosine - dy * sine, y + dx * sine + dy * cosine);
   }
   for (int i = 0; i < shape.corners; ++i) {

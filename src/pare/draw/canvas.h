@@ -69,7 +69,7 @@ struct Frame {
   Scale x, y;
 };
 /// `pad` pixels are left free between the box and the extreme ticks of x.
-Frame frame(Canvas& canvas, const Axis& x, const Extent& xs, const Axis& y, const Extent& ys, double top,
-            double height, double pad);
+Frame frame(Canvas& canvas, const Axis& x, const Extent& xs, const Axis& y, const Extent& ys, double top, double height,
+            double pad);
 
 }  // namespace pare::draw

@@ -31,7 +31,7 @@ struct Scatter {
   std::string title, description;
   Axis x, y;
   bool lower_is_better_x = true;  // which way the front's steps turn
-  std::vector<Series> series;  // empty: all points alike
+  std::vector<Series> series;     // empty: all points alike
   std::vector<Point> points;
 };
 std::string scatter(const Scatter& chart, double width);
@@ -68,9 +68,9 @@ std::string bars(const Bars& chart, double width);
 struct Histogram {
   std::string title, description;
   Axis x;
-  std::vector<double> edges;       // [bins + 1], ascending
-  std::vector<double> counts;      // [bins], >= 0
-  std::vector<double> code_points; // in units of x, ascending: vertical lines; beyond the outermost is shaded
+  std::vector<double> edges;        // [bins + 1], ascending
+  std::vector<double> counts;       // [bins], >= 0
+  std::vector<double> code_points;  // in units of x, ascending: vertical lines; beyond the outermost is shaded
 };
 std::string histogram(const Histogram& chart, double width);
 

@@ -18,10 +18,10 @@ std::vector<std::optional<PlacedLabel>> place_labels(const std::vector<Label>& l
     std::vector<Place> all;
     for (double reach : {9.0, 22.0, 36.0}) {
       const bool far = reach > 9;
-      for (const Place& p : {Place{1, 0, Anchor::start, far}, Place{-1, 0, Anchor::end, far},
-                             Place{0, -1.4, Anchor::middle, far}, Place{0, 1.4, Anchor::middle, far},
-                             Place{0.7, -1, Anchor::start, far}, Place{0.7, 1, Anchor::start, far},
-                             Place{-0.7, -1, Anchor::end, far}, Place{-0.7, 1, Anchor::end, far}})
+      for (const Place& p :
+           {Place{1, 0, Anchor::start, far}, Place{-1, 0, Anchor::end, far}, Place{0, -1.4, Anchor::middle, far},
+            Place{0, 1.4, Anchor::middle, far}, Place{0.7, -1, Anchor::start, far}, Place{0.7, 1, Anchor::start, far},
+            Place{-0.7, -1, Anchor::end, far}, Place{-0.7, 1, Anchor::end, far}})
         all.push_back({p.dx * reach, p.dy * reach, p.anchor, p.far});
     }
     return all;

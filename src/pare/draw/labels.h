@@ -9,16 +9,16 @@
 namespace pare::draw {
 
 struct Label {
-  double x, y;       // the point, pixels
+  double x, y;  // the point, pixels
   std::string text;
-  int urgency = 0;   // the most urgent are placed first; those of 0 only right beside their point
+  int urgency = 0;  // the most urgent are placed first; those of 0 only right beside their point
 };
 
 struct PlacedLabel {
   double x, y;  // the text's baseline
   Anchor anchor;
-  Box box;      // what the text covers
-  bool far;     // not right beside its point: draw a line to it
+  Box box;   // what the text covers
+  bool far;  // not right beside its point: draw a line to it
 };
 
 /// A place for every label inside `area`, or none where there is no room: the boxes overlap neither each other nor the

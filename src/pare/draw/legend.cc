@@ -29,8 +29,8 @@ double legend(Canvas& canvas, const std::vector<LegendEntry>& entries, double le
   return y + leading + 8;
 }
 
-Frame frame(Canvas& canvas, const Axis& x, const Extent& xs, const Axis& y, const Extent& ys, double top,
-            double height, double pad) {
+Frame frame(Canvas& canvas, const Axis& x, const Extent& xs, const Axis& y, const Extent& ys, double top, double height,
+            double pad) {
   const double title_line = 22, tick_line = 20;
   const double plot_top = top + title_line, plot_bottom = plot_top + height;
   const Scale vertical(y, ys, std::clamp(static_cast<int>(height / 38), 3, 12), plot_bottom, plot_top);
@@ -68,8 +68,8 @@ Frame frame(Canvas& canvas, const Axis& x, const Extent& xs, const Axis& y, cons
     canvas.text(centre, box.bottom + tick_line - 3, horizontal.label(t), "muted", Anchor::middle);
     last = centre + half;
   }
-  canvas.text(box.right, box.bottom + tick_line + 17,
-              fit(horizontal.title(), box.right, font), "ink strong", Anchor::end);
+  canvas.text(box.right, box.bottom + tick_line + 17, fit(horizontal.title(), box.right, font), "ink strong",
+              Anchor::end);
   return {box, horizontal, vertical};
 }
 

@@ -17,7 +17,7 @@ std::string lines(const Lines& chart, double width) {
   for (const Line& line : chart.lines) {
     entries.push_back({line.series.name, line.series.style, LegendEntry::Look::line});
     for (const LinePoint& p : line.points)
-      if (drawable(p.x, p.y)) xs.include(p.x), ys.include(p.y);
+      if (drawable(p.x, p.y)) xs.include(p.x), chart.y.log ? ys.include(p.y) : ys.include(p.y, p.spread);
   }
   if (!xs.low) {
     canvas.text(0, 20, "There is nothing to draw.", "muted");

@@ -43,13 +43,15 @@ figure svg { display: block; width: 100%; height: auto; }
 .narrow { display: none; max-width: 560px; }
 .grid { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 8px 40px; }
 .grid figure { margin: 14px 0; min-width: 0; }
-.key { display: grid; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); gap: 22px 32px; margin: 28px 0 34px; }
+.key { display: grid; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); gap: 22px 32px;
+  margin: 28px 0 34px; }
 .key div { border-left: 3px solid var(--s1); padding-left: 14px; }
 .key dt { color: var(--muted); font-size: 0.9rem; }
 .key div { min-width: 0; overflow-wrap: anywhere; }
 .key dd { margin: 0; font-size: 1.6rem; line-height: 1.3; font-weight: 600; font-variant-numeric: tabular-nums; }
 .key small { display: block; font-size: 0.87rem; line-height: 1.4; }
-.list { display: grid; grid-template-columns: fit-content(40%) minmax(0, 1fr); gap: 3px 22px; margin: 10px 0 18px; font-size: 0.93rem; }
+.list { display: grid; grid-template-columns: fit-content(40%) minmax(0, 1fr); gap: 3px 22px;
+  margin: 10px 0 18px; font-size: 0.93rem; }
 .list dt { color: var(--muted); overflow-wrap: anywhere; }
 .list dd { margin: 0; overflow-wrap: anywhere; }
 details { margin: 14px 0; }
@@ -65,7 +67,7 @@ tr th:first-child { position: sticky; left: 0; background: var(--page); padding-
 .number { text-align: right; }
 .marked td, .marked th { background: var(--panel); }
 tr.marked th:first-child { background: var(--panel); box-shadow: inset 3px 0 0 var(--s1); padding-left: 12px; }
-.meter { display: block; height: 3px; width: 84px; margin: 2px 0 0 auto; background: var(--grid); }
+.meter { display: block; height: 3px; width: 64px; margin: 2px 0 0 auto; background: var(--grid); }
 .meter span { display: block; height: 3px; background: var(--s1); }
 .strip { display: flex; flex-wrap: wrap; gap: 4px; margin: 10px 0 16px; padding: 0; list-style: none; }
 .strip li { min-width: 30px; padding: 1px 4px 2px; text-align: center; font-size: 0.78rem; line-height: 1.3;
@@ -87,6 +89,7 @@ svg text { font-size: 12.5px; font-family: inherit; font-variant-numeric: tabula
 .series.s2 { stroke-dasharray: 7 3; } .series.s3 { stroke-dasharray: 2 3; } .series.s4 { stroke-dasharray: 9 3 2 3; }
 .series.s5 { stroke-dasharray: 4 4; } .series.s6 { stroke-dasharray: 12 4; }
 .interval { stroke: var(--c); stroke-width: 1.3; }
+.faint { stroke-opacity: 0.5; }
 .rule { stroke: var(--ink); stroke-width: 1.3; stroke-dasharray: 1 3; }
 .bar { fill: var(--c); }
 .area { fill: var(--c); fill-opacity: 0.28; stroke: var(--c); stroke-width: 1.2; }
@@ -166,8 +169,7 @@ std::string key_figures(const std::vector<KeyFigure>& figures) {
 
 std::string definitions(const std::vector<std::pair<std::string, std::string>>& list) {
   std::string out = "<dl class=\"list\">\n";
-  for (const auto& [name, value] : list)
-    out += fmt::format("<dt>{}</dt><dd>{}</dd>\n", escape(name), escape(value));
+  for (const auto& [name, value] : list) out += fmt::format("<dt>{}</dt><dd>{}</dd>\n", escape(name), escape(value));
   return list.empty() ? "" : out + "</dl>\n";
 }
 

@@ -45,7 +45,7 @@ std::string scatter(const Scatter& chart, double width) {
     if (drawable(chart, p)) {
       points.push_back(&p);
       xs.include(p.x);
-      ys.include(p.y);
+      chart.y.log ? ys.include(p.y) : ys.include(p.y, p.spread);
     }
   if (points.empty()) {
     canvas.text(0, 20, "No candidate has both figures.", "muted");
@@ -63,7 +63,7 @@ std::string scatter(const Scatter& chart, double width) {
     const double x = f.x(p->x), y = f.y(p->y), r = radius + (p->marked ? 6 : 2);
     obstacles.push_back({x - r, y - r, x + r, y + r});
     if (p->spread && std::isfinite(*p->spread) && *p->spread > 0)
-      canvas.line(x, f.y(p->y - *p->spread), x, f.y(p->y + *p->spread), "interval " + series_class(style(*p)));
+      canvas.line(x, f.y(p->y - *p->spread), x, f.y(p->y + *p->spread), "interval faint " + series_class(style(*p)));
   }
   // what lies on the front is drawn last, over the rest
   std::ranges::stable_sort(points, {}, [](const Point* p) { return p->front + 2 * p->marked; });
@@ -75,8 +75,7 @@ std::string scatter(const Scatter& chart, double width) {
                   p->note.empty() ? p->label : p->note);
     labels.push_back({x, y, shorten_middle(p->label, width < 500 ? 18 : 32), p->front + 2 * p->marked});
   }
-  if (labels.size() > most_labels)
-    std::erase_if(labels, [](const Label& label) { return label.urgency == 0; });
+  if (labels.size() > most_labels) std::erase_if(labels, [](const Label& label) { return label.urgency == 0; });
   if (labels.size() > most_labels)
     labels.erase(labels.begin(), labels.end() - static_cast<std::ptrdiff_t>(most_labels));
   const Box area{f.box.left + 2, f.box.top - 4, width, f.box.bottom - 2};

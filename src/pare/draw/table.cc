@@ -19,7 +19,8 @@ std::string table(const Table& table) {
   const std::string name = escape(table.name);
   std::string out = fmt::format(
       "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{}\"><table><caption>{}</caption>\n"
-      "<thead><tr>", name, name);
+      "<thead><tr>",
+      name, name);
   const auto kind = [&](std::size_t column) {
     return column < table.columns.size() && table.columns[column].numeric ? " class=\"number\"" : "";
   };
@@ -48,8 +49,8 @@ std::string table(const Table& table) {
   }
   out += "</tbody></table></div>\n";
   if (rows < table.rows.size())
-    out += fmt::format("<p class=\"muted\">The first {} of {} rows; all are in the JSON.</p>\n", rows,
-                       table.rows.size());
+    out +=
+        fmt::format("<p class=\"muted\">The first {} of {} rows; all are in the JSON.</p>\n", rows, table.rows.size());
   return out;
 }
 

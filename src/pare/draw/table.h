@@ -14,9 +14,9 @@ struct Column {
 
 struct Cell {  // texts of more than 60 characters are cut
   std::string text;
-  std::string note = {};              // small, after the text: an interval, a mark
+  std::string note = {};  // small, after the text: an interval, a mark
   bool strong = false;
-  std::optional<double> share = {};   // 0 .. 1: a bar under the text as long
+  std::optional<double> share = {};  // 0 .. 1: a bar under the text as long
 };
 
 struct Row {

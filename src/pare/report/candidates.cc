@@ -92,7 +92,8 @@ std::string all_candidates(const Studies& studies) {
     return table;
   });
   return out + draw::paragraph(
-                   "↑ higher is better, ↓ lower is better. Measured: a real run on the machine named under conditions. Simulated: by a simulator of cycles or "
+                   "↑ higher is better, ↓ lower is better. Measured: a real run on the machine named under conditions. "
+                   "Simulated: by a simulator of cycles or "
                    "events. Estimated: from a model or a published constant. Counted: exact by construction. Front: no "
                    "other candidate is at least as good in the costs that the study compares.",
                    draw::Tone::muted);

@@ -60,8 +60,10 @@ std::string distributions(const Studies& studies) {
           if (std::string one = drawing(json, c->name); !one.empty()) drawings.push_back(std::move(one));
     if (drawings.empty()) return "";
     return draw::paragraph(
-        "The area is how often a value occurs; vertical lines are the values that a code can stand for, as many as the "
-        "format has; shaded parts lie beyond the largest and saturate. A good format has its lines where the values are.") +
+               "The area is how often a value occurs; vertical lines are the values that a code can stand for, as many "
+               "as the "
+               "format has; shaded parts lie beyond the largest and saturate. A good format has its lines where the "
+               "values are.") +
            draw::grid(drawings);
   });
 }

@@ -48,8 +48,8 @@ std::string strips(const Json& tensors) {
       if (text(tensor, "kind") != kind || cells.size() == 400) continue;
       const std::string format = text(tensor, "format"), group = family(format);
       const auto bits = number(tensor, "bits");
-      cells.push_back({group, bits ? fmt::format("{:g}", *bits) : "?", text(tensor, "name") + ": " + format,
-                       style_of(group)});
+      cells.push_back(
+          {group, bits ? fmt::format("{:g}", *bits) : "?", text(tensor, "name") + ": " + format, style_of(group)});
       auto found = std::ranges::find(counts, format, &std::pair<std::string, int>::first);
       if (found == counts.end()) found = counts.insert(counts.end(), {format, 0});
       ++found->second;
@@ -74,26 +74,24 @@ std::string scale_words(const Json& tensor) {
 std::string tensor_table(const Candidate& c, const Json& tensors) {
   draw::Table table{.name = "Tensors of " + c.name,
                     .columns = {{"tensor"},
-                                {"kind"},
                                 {"format"},
                                 {"bits", "", true},
-                                {"granularity"},
-                                {"scale", "", true},
+                                {"range used", "", true},
                                 {"squared error", "mean", true},
-                                {"range used", "", true}},
+                                {"scales", "one a"},
+                                {"scale", "", true}},
                     .rows = {},
                     .most_rows = 1000};
   for (const auto& tensor : tensors) {
     const auto bits = number(tensor, "bits"), mse = number(tensor, "mse"), used = number(tensor, "range_used");
     draw::Row row;
-    row.cells = {{text(tensor, "name")},
-                 {text(tensor, "kind")},
+    row.cells = {{text(tensor, "name"), text(tensor, "kind")},
                  {text(tensor, "format")},
                  {bits ? fmt::format("{:g}", *bits) : "–"},
-                 {text(tensor, "granularity")},
-                 {scale_words(tensor)},
+                 {used ? fmt::format("{:.1f} %", 100 * *used) : "–", "", false, used},
                  {mse ? fmt::format("{:.3g}", *mse) : "–"},
-                 {used ? fmt::format("{:.1f} %", 100 * *used) : "–", "", false, used}};
+                 {text(tensor, "granularity")},
+                 {scale_words(tensor)}};
     table.rows.push_back(std::move(row));
   }
   return draw::table(table);
@@ -114,8 +112,8 @@ std::string formats(const Studies& studies) {
     if (study.verb != "quantize") return "";
     const Candidate* first = chosen(study);
     if (!first || list(first->details, "tensors").empty()) {
-      const auto found = std::ranges::find_if(
-          study.candidates, [](const Candidate& c) { return !list(c.details, "tensors").empty(); });
+      const auto found = std::ranges::find_if(study.candidates,
+                                              [](const Candidate& c) { return !list(c.details, "tensors").empty(); });
       if (found == study.candidates.end()) return "";
       first = &*found;
     }

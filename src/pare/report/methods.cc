@@ -72,9 +72,7 @@ std::vector<Curve> curves(const Study& study, const std::string& cost_name) {
 }
 
 /// "+0.25", "−7.74": with a minus sign as wide as the plus.
-std::string signed_figure(double value) {
-  return fmt::format("{}{:.2f}", value < 0 ? "−" : "+", std::abs(value));
-}
+std::string signed_figure(double value) { return fmt::format("{}{:.2f}", value < 0 ? "−" : "+", std::abs(value)); }
 
 /// Methods down, widths across; the best of a width in bold.
 std::string difference_table(const std::vector<Curve>& all, const std::vector<double>& widths, const Cost& before) {
@@ -131,12 +129,12 @@ std::string accuracy(const Study& study) {
     chart.lines.push_back(std::move(line));
   }
   std::ranges::sort(widths);
-  widths.erase(std::ranges::unique(widths).begin(), widths.end());
+  widths.erase(std::unique(widths.begin(), widths.end()), widths.end());
   if (widths.size() <= 8) chart.x.at = widths;
   if (before && std::isfinite(before->value)) chart.references = {{before->value, reference->name}};
   chart.description = fmt::format("{} methods at {} widths.", all.size(), widths.size());
   std::string out = draw::figure(chart.title,
-                                 "Marks at the same width stand a little beside each other. Vertical lines: 95 % "
+                                 "Marks at the same width stand a little beside each other; vertical lines are "
                                  "intervals. Mixed precision stands at its average width.",
                                  [&](double width) { return draw::lines(chart, width); });
   if (before && std::isfinite(before->value) && !widths.empty() && widths.size() <= 8) {

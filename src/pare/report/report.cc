@@ -15,17 +15,16 @@ std::string report_html(const std::vector<study::Study>& studies) {
     return draw::page("Report", "pare " PARE_VERSION,
                       {{"", "summary", draw::paragraph("There are no studies to draw.")}});
   const auto& first = studies.front();
-  const bool one = std::ranges::all_of(
-      studies, [&](const study::Study& s) { return s.workload.name == first.workload.name; });
+  const bool one =
+      std::ranges::all_of(studies, [&](const study::Study& s) { return s.workload.name == first.workload.name; });
   const std::string name = one && !first.workload.name.empty() ? first.workload.name : "Report";
   std::vector<draw::PageSection> drawn;
   for (const Section& section : sections())
     if (std::string html = section.draw(studies); !html.empty())
       drawn.push_back({section.title, section.id, std::move(html)});
-  return draw::page(name,
-                    fmt::format("{} {} by pare {}", studies.size(), studies.size() == 1 ? "study" : "studies",
-                                first.version),
-                    drawn);
+  return draw::page(
+      name, fmt::format("{} {} by pare {}", studies.size(), studies.size() == 1 ? "study" : "studies", first.version),
+      drawn);
 }
 
 std::string report_json(const std::vector<study::Study>& studies) {

@@ -8,12 +8,12 @@
 namespace pare::report {
 
 /// One HTML file with everything inside (no network, no script), of all sections that have something to say about these
-/// studies. Any studies can be drawn together; none give a page that says so. Missing costs and details leave gaps, they
-/// are no errors.
+/// studies. Any studies can be drawn together; none give a page that says so. Missing costs and details leave gaps,
+/// they are no errors.
 std::string report_html(const std::vector<study::Study>& studies);
 
-/// {"studies": [...]}, indented, ending in a newline. Bytes that are no UTF-8 become U+FFFD, figures that are not finite
-/// become null.
+/// {"studies": [...]}, indented, ending in a newline. Bytes that are no UTF-8 become U+FFFD, figures that are not
+/// finite become null.
 std::string report_json(const std::vector<study::Study>& studies);
 
 }  // namespace pare::report

@@ -11,8 +11,8 @@ namespace pare::report {
 using Studies = std::vector<study::Study>;
 
 struct Section {
-  const char* title;  // "" for none
-  const char* id;     // letters, digits and '-'
+  const char* title;                            // "" for none
+  const char* id;                               // letters, digits and '-'
   std::string (*draw)(const Studies& studies);  // HTML made with pare/draw; empty: the section is left out
 };
 

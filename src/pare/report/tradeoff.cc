@@ -90,8 +90,8 @@ std::string pareto(const Study& study, const Pair& pair) {
     const Cost *x = c.cost(pair.x), *y = c.cost(pair.y);
     if (!x || !y) continue;
     draw::Point point{.x = x->value, .y = y->value, .spread = y->spread, .label = c.name};
-    point.note = fmt::format("{}: {}, {}{}", c.name, shown(*x), shown(*y),
-                             y->spread ? fmt::format(" {}", interval(*y)) : "");
+    point.note =
+        fmt::format("{}: {}, {}{}", c.name, shown(*x), shown(*y), y->spread ? fmt::format(" {}", interval(*y)) : "");
     point.front = on_front.contains(c.name);
     point.marked = c.name == study.chosen;
     if (apart) point.series = static_cast<std::size_t>(std::ranges::find(methods, method(c)) - methods.begin());
@@ -103,11 +103,11 @@ std::string pareto(const Study& study, const Pair& pair) {
   chart.description = fmt::format("{} candidates; on the front: {}.", drawn, names.empty() ? "none" : names);
   const bool spreads = std::ranges::any_of(chart.points, [](const draw::Point& p) { return p.spread.has_value(); });
   const std::string note = fmt::format(
-      "{} {} and {} {} are better. Filled marks on the dashed line are the Pareto front: no other candidate is at least as "
+      "{} {} and {} {} are better. Filled marks on the dashed line are the Pareto front: no other candidate is at "
+      "least as "
       "good in both.{}{}",
-      chart.lower_is_better_x ? "Lower" : "Higher", words(pair.x), lower_y ? "lower" : "higher",
-      words(pair.y), study.chosen.empty() ? "" : " The ring marks the chosen one.",
-      spreads ? " Vertical lines are intervals." : "");
+      chart.lower_is_better_x ? "Lower" : "Higher", words(pair.x), lower_y ? "lower" : "higher", words(pair.y),
+      study.chosen.empty() ? "" : " The ring marks the chosen one.", spreads ? " Vertical lines are intervals." : "");
   std::string out = draw::figure(chart.title, note, [&](double width) { return draw::scatter(chart, width); });
 
   const Candidate* reference = baseline(study);

@@ -81,8 +81,8 @@ std::string shown(const Cost& cost) {
   Cost plain = cost;
   if (cost.unit == "bits") plain.unit.clear();  // "bits a weight 4.6"
   const bool counted = cost.unit == "MACs" || cost.unit == "parameters" || cost.unit == "cycles";
-  const std::string text = counted && std::isfinite(cost.value) ? draw::quantity(cost.value, cost.unit)
-                                                                : study::readable(plain);
+  const std::string text =
+      counted && std::isfinite(cost.value) ? draw::quantity(cost.value, cost.unit) : study::readable(plain);
   std::string out;  // a figure and its unit stay on one line
   for (char c : text) c == ' ' ? out += "\u00a0" : out += c;
   return out;
