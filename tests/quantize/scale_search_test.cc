@@ -55,7 +55,7 @@ TEST(SquaredError, EqualsAPassWithTheCodec) {
         for (const double share : {0.2, 0.75, 1.0, 1.4}) {
           const auto scale = static_cast<float>(sorted.peak() * share / number::largest(format));
           const double expected = error_by_codec(x, format, scale);
-          EXPECT_NEAR(sorted.squared_error(format, scale), expected, 1e-6 * expected + 1e-9)
+          EXPECT_NEAR(sorted.squared_error(format, scale), expected, 1e-5 * expected + 1e-9)
               << number::name(format) << " share " << share;
         }
     }

@@ -28,30 +28,32 @@ struct Affine {
   std::vector<float> gain, shift;
 };
 
-at::Tensor channels_last(const at::Tensor& x, std::int64_t axis) {
-  return x.transpose(axis, -1).reshape({-1, x.size(axis)}).to(at::kDouble);
+at::Tensor along(const at::Tensor& by_channel, const at::Tensor& like, std::int64_t axis) {
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(like.dim()), 1);
+  shape[static_cast<std::size_t>(axis < 0 ? axis + like.dim() : axis)] = by_channel.numel();
+  return by_channel.reshape(shape);
+}
+
+std::vector<float> to_vector(const at::Tensor& x) {
+  const at::Tensor f = x.to(at::kFloat).contiguous();
+  return {f.data_ptr<float>(), f.data_ptr<float>() + f.numel()};
 }
 
 /// The affine map of least squared error from the quantised output to the float one; gains stay within a factor of two,
 /// beyond that the layer is broken and no gain mends it.
 Affine fit(const at::Tensor& quantized, const at::Tensor& exact, std::int64_t axis, bool with_gain) {
-  const at::Tensor q = channels_last(quantized, axis), f = channels_last(exact, axis);
-  const at::Tensor q_mean = q.mean(0), f_mean = f.mean(0);
+  std::vector<std::int64_t> others;
+  for (std::int64_t i = 0; i < quantized.dim(); ++i)
+    if (i != (axis < 0 ? axis + quantized.dim() : axis)) others.push_back(i);
+  const auto mean = [&](const at::Tensor& x) { return at::mean(x, others, /*keepdim=*/false, at::kDouble); };
+  const at::Tensor q_mean = mean(quantized), f_mean = mean(exact);
   at::Tensor gain = at::ones_like(q_mean);
   if (with_gain) {
-    const at::Tensor centred = q - q_mean;
-    const at::Tensor variance = (centred * centred).mean(0), covariance = (centred * (f - f_mean)).mean(0);
+    const at::Tensor q = quantized - along(q_mean.to(at::kFloat), quantized, axis);
+    const at::Tensor variance = mean(q * q), covariance = mean(q * exact);
     gain = at::where(variance > 1e-20, covariance / variance.clamp_min(1e-20), gain).clamp(0.5, 2.0);
   }
-  const at::Tensor g = gain.to(at::kFloat).contiguous();
-  const at::Tensor s = (f_mean - gain * q_mean).to(at::kFloat).contiguous();
-  return {{g.data_ptr<float>(), g.data_ptr<float>() + g.numel()}, {s.data_ptr<float>(), s.data_ptr<float>() + s.numel()}};
-}
-
-at::Tensor along(const std::vector<float>& by_channel, const at::Tensor& like, std::int64_t axis) {
-  std::vector<std::int64_t> shape(static_cast<std::size_t>(like.dim()), 1);
-  shape[static_cast<std::size_t>(axis < 0 ? axis + like.dim() : axis)] = static_cast<std::int64_t>(by_channel.size());
-  return at::tensor(by_channel).reshape(shape);
+  return {to_vector(gain), to_vector(f_mean - gain * q_mean)};
 }
 
 class Corrector {
@@ -80,7 +82,8 @@ class Corrector {
       recipe_.constants[m_.value(layer.bias).name] = tensor;
     else
       recipe_.added_biases[m_.nodes[layer.node].name] = tensor;
-    return quantized * along(a.gain, quantized, layer.output_axis) + along(a.shift, quantized, layer.output_axis);
+    return quantized * along(at::tensor(a.gain), quantized, layer.output_axis) +
+           along(at::tensor(a.shift), quantized, layer.output_axis);
   }
 
  private:

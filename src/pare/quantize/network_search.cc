@@ -42,6 +42,16 @@ std::vector<NamedPlan> plans_of(const FitTable& table, const std::string& method
   return plans;
 }
 
+/// Makes the candidate's recipe and measures it.
+NetworkCandidate try_plan(const Calibrated& network, const Judge& judge, NetworkCandidate candidate,
+                          const Options& options, const std::string& method) {
+  candidate.recipe =
+      correct(network, to_recipe(network, candidate.plan, options, method), candidate.correction, judge.calibration);
+  candidate.divergence = runtime::divergence(judge.float_logits, selection_logits(network, candidate.recipe, judge));
+  if (std::isnan(candidate.divergence)) candidate.divergence = std::numeric_limits<double>::infinity();
+  return candidate;
+}
+
 }  // namespace
 
 Judge make_judge(const Calibrated& network, const io::Dataset& training, const TrainingSamples& samples,
@@ -74,27 +84,28 @@ std::vector<NetworkCandidate> network_candidates(const Calibrated& network, cons
   const std::vector<std::string> families =
       method == "ant" ? options.families : std::vector<std::string>{method};
   const bool whole = options.select == Select::network;
-  using enum Correction;
-  const std::vector<Correction> corrections =
-      whole ? std::vector{none, mean, affine} : std::vector{options.bias_correction ? mean : none};
+  const Correction first =
+      whole ? Correction::affine : options.bias_correction ? Correction::mean : Correction::none;
   std::vector<NetworkCandidate> candidates;
   for (const bool free_window : whole ? std::vector<bool>{false, true} : std::vector<bool>{false}) {
     const FitTable table(network, families, bits, free_window, options);
     const auto plans = plans_of(table, method, options);
-    Progress progress(fmt::format("{} at {} bits", method, bits), plans.size() * corrections.size());
+    Progress progress(fmt::format("{} at {} bits", method, bits), plans.size());
     for (const auto& [rule, plan] : plans) {
-      const auto plain = to_recipe(network, plan, options, method);
-      for (const Correction correction : corrections) {
-        NetworkCandidate candidate{rule, free_window, correction, plan,
-                                   correct(network, plain, correction, judge.calibration)};
-        candidate.divergence =
-            runtime::divergence(judge.float_logits, selection_logits(network, candidate.recipe, judge));
-        if (std::isnan(candidate.divergence)) candidate.divergence = std::numeric_limits<double>::infinity();
-        candidates.push_back(std::move(candidate));
-        progress.step();
-      }
+      candidates.push_back(try_plan(network, judge, {rule, free_window, first, plan}, options, method));
+      progress.step();
     }
   }
+  std::ranges::stable_sort(candidates, {}, &NetworkCandidate::divergence);
+  if (!whole) return candidates;
+  // the other corrections are tried on the plans that came first
+  constexpr std::size_t finalists = 3;
+  const std::vector<NetworkCandidate> best(
+      candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(std::min(finalists, candidates.size())));
+  for (const auto& candidate : best)
+    for (const Correction correction : {Correction::none, Correction::mean})
+      candidates.push_back(
+          try_plan(network, judge, {candidate.rule, candidate.free_window, correction, candidate.plan}, options, method));
   std::ranges::stable_sort(candidates, {}, &NetworkCandidate::divergence);
   return candidates;
 }
