@@ -101,7 +101,7 @@ def windows():
     operator("GlobalAveragePool", [x])
     operator("GlobalMaxPool", [x])
     operator("BatchNormalization", [x], [floats(4), floats(4), floats(4), np.abs(floats(4)) + 0.5], epsilon=1e-3)
-    for size in (1, 3, 4):
+    for size in (1, 3, 5):
         operator("LRN", [floats(2, 7, 5, 5)], size=size, alpha=0.01, beta=0.6, bias=1.5)
 
 

@@ -94,7 +94,7 @@ Shapes::Shapes(std::size_t count, std::uint64_t seed, std::string name) : seed_(
 void Shapes::read(std::span<const std::size_t> samples, float* out) const {
   for (const std::size_t sample : samples) {
     Random random(seed_ * 0x10001u + sample);
-    const double radius = random.uniform(4, 9), low = random.uniform(-1, 0.2), high = low + random.uniform(0.35, 1.1);
+    const double radius = random.uniform(5, 9), low = random.uniform(-1, 0.2), high = low + random.uniform(0.6, 1.2);
     const double cx = random.uniform(radius * 0.8, side - radius * 0.8), cy = random.uniform(radius * 0.8, side - radius * 0.8);
     const double angle = random.uniform(-0.35, 0.35), c = std::cos(angle), s = std::sin(angle);
     const bool inverted = random.uniform() < 0.5;
@@ -102,7 +102,7 @@ void Shapes::read(std::span<const std::size_t> samples, float* out) const {
       for (std::int64_t x = 0; x < side; ++x) {
         const double dx = (static_cast<double>(x) - cx) / radius, dy = (static_cast<double>(y) - cy) / radius;
         const bool hit = inside(labels_[sample], c * dx + s * dy, c * dy - s * dx) != inverted;
-        *out++ = static_cast<float>((hit ? high : low) + 0.35 * random.normal());
+        *out++ = static_cast<float>((hit ? high : low) + 0.15 * random.normal());
       }
   }
 }
@@ -114,8 +114,8 @@ model::Model train_example(const io::Dataset& training, std::uint64_t seed) {
   builder.conv(24, 32, 2);
   builder.conv(32, 48, 1);
   quantize::Options options;
-  options.finetune_epochs = 10;
-  options.learning_rate = 0.05;
+  options.finetune_epochs = 12;
+  options.learning_rate = 0.1;
   options.batch = 64;
   options.seed = seed;
   options.mirror = false;

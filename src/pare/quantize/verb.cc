@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <chrono>
 #include <optional>
+#include <tuple>
 
 #include "pare/base/error.h"
+#include "pare/base/simd.h"
 #include "pare/model/count.h"
 #include "pare/model/onnx.h"
 #include "pare/quantize/details.h"
@@ -46,7 +48,8 @@ class Verb {
     describe();
     add_float();
     for (const int bits : request_.bits)
-      for (const auto& method : request_.methods) add(method, bits);
+      for (const auto& method : request_.methods)
+        if (method != "mixed" || bits < 8) add(method, bits);  // mixed means some layers at eight bits, others below
     compare_in_pairs();
     const bool with_accuracy = !study_.candidates.empty() && study_.candidates[0].cost("top1");
     study::mark_front(study_, {with_accuracy ? "top1" : "divergence", "weight_bytes"});
@@ -71,6 +74,7 @@ class Verb {
     study_.workload = {"network", model_.name, model_.hash};
     study_.conditions = {{"device", "cpu"},
                          {"threads", at::get_num_threads()},
+                         {"simd", simd_target()},
                          {"arithmetic", "float32 on quantised values; codes packed in storage only"},
                          {"training", training_.name()},
                          {"calibration_samples", samples_.calibration.size()},
@@ -140,7 +144,7 @@ class Verb {
     std::string searched = method;
     if (method == "ant-tensor") options.select = Select::tensor;
     if (method == "ant-tensor" || method == "mixed") searched = "ant";
-    auto tried = network_candidates(network_, judge_, searched, bits, options);
+    const auto& tried = candidates(searched, bits, options);
     NetworkCandidate chosen = tried.front();
     Json decision{{"method", method}, {"bits", bits}};
     Json details = Json::object();
@@ -165,6 +169,13 @@ class Verb {
     details["finetune"] = finetune_details(tuned);
     const double divergence = runtime::divergence(judge_.float_logits, selection_logits(network_, tuned.recipe, judge_));
     add_recipe(name + "-tuned", decision, details, tuned.recipe, chosen.plan, divergence, seconds_since(start));
+  }
+
+  /// Searched once; "ant" and "mixed" start from the same candidates.
+  const std::vector<NetworkCandidate>& candidates(const std::string& method, int bits, const Options& options) {
+    const std::tuple key{method, bits, options.select};
+    if (const auto found = searched_.find(key); found != searched_.end()) return found->second;
+    return searched_[key] = network_candidates(network_, judge_, method, bits, options);
   }
 
   void add_recipe(const std::string& name, const Json& decision, const Json& details, const model::Recipe& recipe,
@@ -230,6 +241,7 @@ class Verb {
   Judge judge_;
   study::Study study_;
   std::map<std::string, std::vector<bool>> right_;
+  std::map<std::tuple<std::string, int, Select>, std::vector<NetworkCandidate>> searched_;
 };
 
 }  // namespace
