@@ -271,7 +271,9 @@ Model parse_onnx(std::string_view bytes, const std::string& where, const std::fi
 
 Model read_onnx(const std::filesystem::path& path) {
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
-  return parse_onnx(read_file(path), path.string(), folder);
+  Model model = parse_onnx(read_file(path), path.string(), folder);
+  model.name = printable(path.stem().string());  // graphs are mostly called "main_graph" or "torch_jit"
+  return model;
 }
 
 }  // namespace pare::model
