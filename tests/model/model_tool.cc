@@ -117,9 +117,8 @@ void write_quantizer(const fs::path& folder, const number::Format& format, numbe
                          .outputs = {y}});
   model.outputs = {y};
   infer_shapes(model);
-  const std::string stem =
-      fmt::format("{}_{}_{}", number::name(format), std::vector{"away", "published", "even"}[static_cast<size_t>(ties)],
-                  scale);
+  const std::string stem = fmt::format("{}_{}_{}", number::name(format),
+                                       std::vector{"away", "published", "even"}[static_cast<size_t>(ties)], scale);
   write_onnx(folder / (stem + ".onnx"), model);
   std::vector<float> expected(x.size());
   number::round_to(format, ties, x.data(), x.size(), scale, expected.data());

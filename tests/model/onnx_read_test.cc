@@ -320,7 +320,11 @@ TEST(OnnxRead, ExternalData) {
   EXPECT_THAT(read(""), HasSubstr("outside"));
   EXPECT_THAT(read("."), HasSubstr("cannot be read"));
   EXPECT_THAT(read("none.bin"), HasSubstr("cannot be read"));
-  const std::string hash = read_onnx([&] { read("w.bin"); return folder / "inside" / "m.onnx"; }()).hash;
+  const std::string hash = read_onnx([&] {
+                             read("w.bin");
+                             return folder / "inside" / "m.onnx";
+                           }())
+                               .hash;
   std::string changed = raw;
   changed[0] ^= 1;
   write_file(folder / "inside" / "w.bin", "padding!" + changed);

@@ -80,8 +80,7 @@ TEST(Apply, WritesDecisionsAsOperators) {
   std::vector<bool> made(q.values.size(), false);
   for (const ValueId id : q.inputs) made[static_cast<std::size_t>(id)] = true;
   for (const Node& n : q.nodes) {
-    for (const ValueId id : n.inputs)
-      EXPECT_TRUE(made[static_cast<std::size_t>(id)] || q.value(id).constant) << n.name;
+    for (const ValueId id : n.inputs) EXPECT_TRUE(made[static_cast<std::size_t>(id)] || q.value(id).constant) << n.name;
     for (const ValueId id : n.outputs) made[static_cast<std::size_t>(id)] = true;
   }
   EXPECT_EQ(count(q).parameters, count(model).parameters + 3 + 5);

@@ -56,7 +56,8 @@ model::Model network(std::uint64_t seed = 1) {
   const auto b = m.add_constant("b", weights({classes}, 0.1));
   const auto c = m.add_value({.name = "c"}), r = m.add_value({.name = "r"}), f = m.add_value({.name = "f"}),
              y = m.add_value({.name = "y"});
-  m.nodes.push_back({"conv", model::Op::conv, model::ConvAttributes{.kernel = {3, 3}, .pads = {1, 1, 1, 1}}, {x, w}, {c}});
+  m.nodes.push_back(
+      {"conv", model::Op::conv, model::ConvAttributes{.kernel = {3, 3}, .pads = {1, 1, 1, 1}}, {x, w}, {c}});
   m.nodes.push_back({"relu", model::Op::relu, {}, {c}, {r}});
   m.nodes.push_back({"flatten", model::Op::flatten, model::AxisAttributes{1}, {r}, {f}});
   m.nodes.push_back({"gemm", model::Op::gemm, model::GemmAttributes{.transpose_b = true}, {f, v, b}, {y}});
@@ -124,7 +125,8 @@ TEST(Plans, TheRecipeHoldsTheErrorThatWasPlanned) {
       const auto& exact = *p.model.value(p.model.find(tensor.value)).constant;
       const auto layout = number::layout(exact.shape, tensor.granularity, tensor.axis, tensor.group_size);
       std::vector<float> rounded(exact.elements());
-      number::round_tensor(tensor.format, recipe.ties, exact.data<float>(), layout, tensor.scales.data(), rounded.data());
+      number::round_tensor(tensor.format, recipe.ties, exact.data<float>(), layout, tensor.scales.data(),
+                           rounded.data());
       double error = 0;
       for (std::size_t i = 0; i < rounded.size(); ++i)
         error += (rounded[i] - exact.data<float>()[i]) * static_cast<double>(rounded[i] - exact.data<float>()[i]);
@@ -183,7 +185,8 @@ TEST(Search, TakesTheLeastDivergenceAndDoesNotDependOnThreads) {
   for (const auto& candidate : tried) {
     EXPECT_GE(candidate.divergence, tried.front().divergence);
     EXPECT_NEAR(candidate.divergence,
-                runtime::divergence(p.judge.float_logits, selection_logits(p.calibrated, candidate.recipe, p.judge)), 1e-12);
+                runtime::divergence(p.judge.float_logits, selection_logits(p.calibrated, candidate.recipe, p.judge)),
+                1e-12);
   }
   set_threads(1);
   const FitTable one(p.calibrated, p.options.families, 4, false, p.options);

@@ -30,7 +30,8 @@ double error_by_codec(const std::vector<float>& x, const Format& format, float s
   std::vector<float> y(x.size());
   number::round_to(format, number::Ties::away, x.data(), x.size(), scale, y.data());
   double sum = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) sum += (static_cast<double>(x[i]) - y[i]) * (static_cast<double>(x[i]) - y[i]);
+  for (std::size_t i = 0; i < x.size(); ++i)
+    sum += (static_cast<double>(x[i]) - y[i]) * (static_cast<double>(x[i]) - y[i]);
   return sum;
 }
 

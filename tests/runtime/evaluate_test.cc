@@ -12,7 +12,8 @@ namespace {
 
 TEST(Accuracy, CountsBestAndBestFive) {
   const at::Tensor logits = at::tensor({5.0f, 1.0f, 0.0f, 2.0f, 3.0f, 4.0f, 9.0f,  //
-                                        0.0f, 6.0f, 5.0f, 4.0f, 3.0f, 2.0f, 1.0f}).reshape({2, 7});
+                                        0.0f, 6.0f, 5.0f, 4.0f, 3.0f, 2.0f, 1.0f})
+                                .reshape({2, 7});
   const Accuracy a = accuracy(logits, {6, 5});
   EXPECT_EQ(a.top1, 50);
   EXPECT_EQ(a.top5, 100);

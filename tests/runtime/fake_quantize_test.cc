@@ -35,7 +35,8 @@ TEST(FakeQuantize, IsTheNearestValueTimesTheScale) {
       const double v = x.flatten()[i].item<float>(), q = y.flatten()[i].item<float>();
       double nearest = 1e9;
       for (const float g : grid)
-        if (std::abs(v - 0.17f * static_cast<double>(g)) < std::abs(v - nearest)) nearest = 0.17f * static_cast<double>(g);
+        if (std::abs(v - 0.17f * static_cast<double>(g)) < std::abs(v - nearest))
+          nearest = 0.17f * static_cast<double>(g);
       EXPECT_NEAR(q, nearest, 1e-5) << format << " at " << i;
     }
   }
@@ -55,8 +56,9 @@ TEST(FakeQuantize, GivesEachChannelAndGroupItsScale) {
   const at::Tensor y = fake_quantize(rows, scales, attributes("flint4", Granularity::group, 0, 4));
   for (std::int64_t r = 0; r < 3; ++r)
     for (std::int64_t i = 0; i < 10; ++i)
-      EXPECT_EQ(y[r][i].item<float>(),
-                fake_quantize(rows[r][i].reshape({1}), scales[r][i / 4].reshape({1}), attributes("flint4")).item<float>());
+      EXPECT_EQ(
+          y[r][i].item<float>(),
+          fake_quantize(rows[r][i].reshape({1}), scales[r][i / 4].reshape({1}), attributes("flint4")).item<float>());
 }
 
 /// The formula of the gradient, written out element by element.
@@ -81,8 +83,7 @@ TEST(FakeQuantize, GradientsAreStraightThroughInsideTheRange) {
       EXPECT_FLOAT_EQ(x.grad().data_ptr<float>()[i], static_cast<float>(inside ? g : 0));
       for_scales[static_cast<std::size_t>(owner[i])] += g * (y.data_ptr<float>()[i] / spread[i] - (inside ? ratio : 0));
     }
-    for (std::size_t i = 0; i < for_scales.size(); ++i)
-      EXPECT_NEAR(s.grad().data_ptr<float>()[i], for_scales[i], 1e-4);
+    for (std::size_t i = 0; i < for_scales.size(); ++i) EXPECT_NEAR(s.grad().data_ptr<float>()[i], for_scales[i], 1e-4);
   }
 }
 

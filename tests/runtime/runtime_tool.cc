@@ -17,10 +17,14 @@ using namespace pare;
 
 at::Tensor to_torch(const io::Array& array) {
   at::ScalarType type = at::kFloat;
-  if (array.kind == 'f') type = array.item_bytes == 8 ? at::kDouble : array.item_bytes == 2 ? at::kHalf : at::kFloat;
-  else if (array.kind == 'b') type = at::kBool;
-  else if (array.kind == 'i') type = array.item_bytes == 8 ? at::kLong : array.item_bytes == 4 ? at::kInt : at::kChar;
-  else type = at::kByte;
+  if (array.kind == 'f')
+    type = array.item_bytes == 8 ? at::kDouble : array.item_bytes == 2 ? at::kHalf : at::kFloat;
+  else if (array.kind == 'b')
+    type = at::kBool;
+  else if (array.kind == 'i')
+    type = array.item_bytes == 8 ? at::kLong : array.item_bytes == 4 ? at::kInt : at::kChar;
+  else
+    type = at::kByte;
   at::Tensor t = at::empty(array.shape, type);
   std::memcpy(t.data_ptr(), array.bytes.data(), array.bytes.size());
   return t;

@@ -24,8 +24,7 @@ std::string read_file(const fs::path& path, std::size_t most) {
   char block[1 << 16];
   while (in.read(block, sizeof block) || in.gcount() > 0) {
     bytes.append(block, static_cast<std::size_t>(in.gcount()));
-    if (bytes.size() > most)
-      throw Error(fmt::format("is larger than the limit of {} bytes", most), path.string());
+    if (bytes.size() > most) throw Error(fmt::format("is larger than the limit of {} bytes", most), path.string());
   }
   if (in.bad()) throw Error("could not be read to its end", path.string());
   return bytes;

@@ -9,7 +9,8 @@
 
 namespace pare::cli {
 
-/// A verb's subcommand, with its help ending in two examples. Its options are added by the caller; `run` is what it does.
+/// A verb's subcommand, with its help ending in two examples. Its options are added by the caller; `run` is what it
+/// does.
 CLI::App* add_verb(CLI::App& app, const std::string& name, const std::string& group, const std::string& description,
                    const std::vector<std::string>& examples);
 

@@ -9,12 +9,15 @@
 namespace pare::cli {
 
 void add_data_options(CLI::App& verb, DataOptions& o, bool needs_data) {
-  auto* data = verb.add_option("--data", o.given.data,
-                               "samples to measure on: .npz with x and y, a folder of image folders, CIFAR-10 binary, IDX");
+  auto* data =
+      verb.add_option("--data", o.given.data,
+                      "samples to measure on: .npz with x and y, a folder of image folders, CIFAR-10 binary, IDX");
   if (needs_data) data->required();
-  verb.add_option("--training", o.given.training,
-                  "training samples that choices are made on (default: a tenth of --data, which is then not measured on)");
-  verb.add_option("--mean", o.given.preprocess.mean, "subtracted from each channel after division by 255")->delimiter(',');
+  verb.add_option(
+      "--training", o.given.training,
+      "training samples that choices are made on (default: a tenth of --data, which is then not measured on)");
+  verb.add_option("--mean", o.given.preprocess.mean, "subtracted from each channel after division by 255")
+      ->delimiter(',');
   verb.add_option("--std", o.given.preprocess.std, "each channel is divided by it")->delimiter(',');
   verb.add_option("--resize", o.given.preprocess.resize, "images are resized so that the shorter side is this");
   verb.add_option("--size", o.given.preprocess.size, "the middle square of this size is cut out");
@@ -37,9 +40,12 @@ DataRequest DataOptions::request() const {
     if (asked.resize) request.preprocess.resize = asked.resize;
     if (asked.size) request.preprocess.size = asked.size;
   }
-  if (layout == "nhwc") request.preprocess.layout = io::Layout::nhwc;
-  else if (layout == "nchw") request.preprocess.layout = io::Layout::nchw;
-  else if (!layout.empty()) throw UsageError("'" + printable(layout) + "' is unknown", "--layout", "choose nchw or nhwc");
+  if (layout == "nhwc")
+    request.preprocess.layout = io::Layout::nhwc;
+  else if (layout == "nchw")
+    request.preprocess.layout = io::Layout::nchw;
+  else if (!layout.empty())
+    throw UsageError("'" + printable(layout) + "' is unknown", "--layout", "choose nchw or nhwc");
   return request;
 }
 

@@ -32,9 +32,8 @@ class Builder {
  public:
   explicit Builder(std::uint64_t seed) : random_(seed) {
     model_.name = "shapes";
-    last_ = model_.add_value({.name = "image",
-                              .shape = {{-1, "N"}, {1, ""}, {side, ""}, {side, ""}},
-                              .shape_known = true});
+    last_ =
+        model_.add_value({.name = "image", .shape = {{-1, "N"}, {1, ""}, {side, ""}, {side, ""}}, .shape_known = true});
     model_.inputs = {last_};
   }
 
@@ -70,7 +69,8 @@ class Builder {
     return model_.add_constant(name, model::Tensor::f32({n}, std::vector<float>(static_cast<std::size_t>(n))));
   }
 
-  void add(const std::string& name, model::Op op, model::Attributes attributes, const std::vector<model::ValueId>& more) {
+  void add(const std::string& name, model::Op op, model::Attributes attributes,
+           const std::vector<model::ValueId>& more) {
     std::vector<model::ValueId> inputs{last_};
     inputs.insert(inputs.end(), more.begin(), more.end());
     last_ = model_.add_value({.name = name + "_output"});
@@ -95,7 +95,8 @@ void Shapes::read(std::span<const std::size_t> samples, float* out) const {
   for (const std::size_t sample : samples) {
     Random random(seed_ * 0x10001u + sample);
     const double radius = random.uniform(5, 9), low = random.uniform(-1, 0.2), high = low + random.uniform(0.6, 1.2);
-    const double cx = random.uniform(radius * 0.8, side - radius * 0.8), cy = random.uniform(radius * 0.8, side - radius * 0.8);
+    const double cx = random.uniform(radius * 0.8, side - radius * 0.8),
+                 cy = random.uniform(radius * 0.8, side - radius * 0.8);
     const double angle = random.uniform(-0.35, 0.35), c = std::cos(angle), s = std::sin(angle);
     const bool inverted = random.uniform() < 0.5;
     for (std::int64_t y = 0; y < side; ++y)

@@ -32,7 +32,8 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", PARE_VERSION);
   app.require_subcommand(1);
   app.fallthrough();
-  app.failure_message([](const CLI::App*, const CLI::Error& e) { return fmt::format("pare: {} (see pare --help)\n", e.what()); });
+  app.failure_message(
+      [](const CLI::App*, const CLI::Error& e) { return fmt::format("pare: {} (see pare --help)\n", e.what()); });
   app.parse_complete_callback([&] {
     set_quiet(global.quiet || global.json);
     if (global.threads) set_threads(global.threads);

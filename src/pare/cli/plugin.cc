@@ -19,7 +19,8 @@ const TorchVerbs& torch_verbs(const Global& global) {
     const fs::path library = folder / "libpare_torch.so";
     if (!fs::exists(library)) continue;
     void* handle = ::dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (!handle) throw Error(std::string("cannot be opened: ") + ::dlerror(), library.string(), "run ./quickstart again");
+    if (!handle)
+      throw Error(std::string("cannot be opened: ") + ::dlerror(), library.string(), "run ./quickstart again");
     const auto entry = reinterpret_cast<const TorchVerbs* (*)()>(::dlsym(handle, "pare_torch_verbs"));
     if (!entry) throw Error("is not the torch part of this pare", library.string(), "run ./quickstart again");
     const TorchVerbs* verbs = entry();

@@ -48,9 +48,7 @@ Data open(const DataRequest& request, std::uint64_t seed) {
   return data;
 }
 
-void set_up(const Global& global) {
-  at::set_num_threads(global.threads ? global.threads : threads());
-}
+void set_up(const Global& global) { at::set_num_threads(global.threads ? global.threads : threads()); }
 
 study::Study evaluate(const EvaluateRequest& request) {
   const model::Model model = model::read_onnx(request.model);

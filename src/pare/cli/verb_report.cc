@@ -46,7 +46,8 @@ void add_report(CLI::App& app, const Global& global) {
   auto options = std::make_shared<QuantizeOptions>();
   options->given.methods = {"int", "ant-tensor", "ant", "mixed"};
   options->given.bits = {8, 6, 4, 3};
-  verb->add_option("inputs", *inputs, "an ONNX file with --data, or studies; nothing: a network that pare makes itself");
+  verb->add_option("inputs", *inputs,
+                   "an ONNX file with --data, or studies; nothing: a network that pare makes itself");
   add_data_options(*verb, *data, false);
   add_quantize_options(*verb, *options);
   verb->callback([=, &global] {
@@ -58,7 +59,8 @@ void add_report(CLI::App& app, const Global& global) {
       return;
     }
     if (model && data->given.data.empty())
-      throw UsageError("is needed to measure a network", "--data", "give a labelled set, or studies instead of a network");
+      throw UsageError("is needed to measure a network", "--data",
+                       "give a labelled set, or studies instead of a network");
     if (model) request->model = inputs->front();
     request->data = data->request();
     request->how = options->request(global);

@@ -153,10 +153,8 @@ void set_type(Array& array, const std::string& descr, const std::string& where) 
     case 'U':
       array.item_bytes *= 4;  // counted in characters of four bytes
       [[fallthrough]];
-    case 'S':
-      return;
-    default:
-      break;
+    case 'S': return;
+    default: break;
   }
   refuse(fmt::format("has the element type '{}', which pare does not know", shown),
          "save it as a boolean, integer or float type of at most 8 bytes");

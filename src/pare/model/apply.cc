@@ -20,8 +20,7 @@ class Applier {
  public:
   Applier(const Model& model, const Recipe& recipe, WeightForm form)
       : model_(model), recipe_(recipe), form_(form), names_(model) {
-    for (std::size_t i = 0; i < model_.values.size(); ++i)
-      ids_.emplace(model_.values[i].name, static_cast<ValueId>(i));
+    for (std::size_t i = 0; i < model_.values.size(); ++i) ids_.emplace(model_.values[i].name, static_cast<ValueId>(i));
     for (std::size_t n = 0; n < model_.nodes.size(); ++n) node_ids_.emplace(model_.nodes[n].name, n);
   }
 
@@ -91,8 +90,10 @@ class Applier {
       shape = {value.shape[static_cast<std::size_t>(t.axis)].size};
       std::int64_t rest = 1;
       for (std::int64_t d = 0; d < rank; ++d)
-        if (d != t.axis) rest = value.shape[static_cast<std::size_t>(d)].known() && rest >= 0
-                                    ? rest * value.shape[static_cast<std::size_t>(d)].size : -1;
+        if (d != t.axis)
+          rest = value.shape[static_cast<std::size_t>(d)].known() && rest >= 0
+                     ? rest * value.shape[static_cast<std::size_t>(d)].size
+                     : -1;
       if (t.granularity == Granularity::group) {
         if (t.group_size < 1) fail(t.value, "has groups without a size", "group_size is at least 1");
         shape.push_back(rest < 0 ? -1 : rest / t.group_size + (rest % t.group_size != 0));
@@ -134,9 +135,8 @@ class Applier {
         fail(t.value, fmt::format("has {} bytes of codes where {} are needed", t.packed.size(), bytes));
       a.shape = constant->shape;
       node.attributes = std::move(a);
-      const ValueId codes =
-          model_.add_constant(names_.make(t.value + "/codes"),
-                              Tensor{ElementType::u8, {static_cast<std::int64_t>(bytes)}, t.packed});
+      const ValueId codes = model_.add_constant(names_.make(t.value + "/codes"),
+                                                Tensor{ElementType::u8, {static_cast<std::int64_t>(bytes)}, t.packed});
       model_.value(id).constant = nullptr;  // made by the node from now on
       node.inputs = {codes, scale};
       node.outputs = {id};
@@ -158,8 +158,9 @@ class Applier {
     const ValueId quantized = add_float(t.value + "/quantized", model_.value(id).shape);
     bool used = false;
     for (Node& reader : model_.nodes) {
-      const std::size_t data_inputs =
-          reader.op == Op::conv || reader.op == Op::gemm ? 1 : reader.op == Op::matmul ? 2 : 0;
+      const std::size_t data_inputs = reader.op == Op::conv || reader.op == Op::gemm ? 1
+                                      : reader.op == Op::matmul                      ? 2
+                                                                                     : 0;
       for (std::size_t i = 0; i < data_inputs; ++i)
         if (reader.inputs[i] == id) {
           reader.inputs[i] = quantized;
@@ -179,8 +180,7 @@ class Applier {
   }
 
   ValueId add_float(const std::string& wish, const Shape& shape) {
-    return model_.add_value(
-        {.name = names_.make(wish), .type = ElementType::f32, .shape = shape, .shape_known = true});
+    return model_.add_value({.name = names_.make(wish), .type = ElementType::f32, .shape = shape, .shape_known = true});
   }
 
   void add_bias(const std::string& layer, const Tensor& bias) {
@@ -239,7 +239,7 @@ class Applier {
   FreshNames names_;
   std::unordered_map<std::string, ValueId> ids_;
   std::unordered_map<std::string, std::size_t> node_ids_;
-  std::vector<Node> first_;                         // read inputs and constants only
+  std::vector<Node> first_;                           // read inputs and constants only
   std::unordered_map<ValueId, Node> after_, biases_;  // follow the node that makes the value
 };
 

@@ -40,8 +40,8 @@ std::int64_t macs_of(const Model& model, const Node& node) {
   if (node.op == Op::conv)
     terms = volume(node, b.shape, 1);  // channels of a group, kernel
   else
-    terms = volume(node, {a.shape[node.op == Op::gemm && node.as<GemmAttributes>().transpose_a ? 0
-                                                                                               : a.shape.size() - 1]});
+    terms =
+        volume(node, {a.shape[node.op == Op::gemm && node.as<GemmAttributes>().transpose_a ? 0 : a.shape.size() - 1]});
   std::int64_t product = 0;
   return __builtin_mul_overflow(volume(node, y.shape), terms, &product) ? INT64_MAX : product;
 }

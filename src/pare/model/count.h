@@ -15,7 +15,7 @@ struct LayerCount {
   std::string name;
   Op op;
   std::vector<std::int64_t> input, output;  // shapes for one sample
-  std::int64_t macs = 0;        // for one sample
+  std::int64_t macs = 0;                    // for one sample
   std::int64_t parameters = 0;  // float constants that this node reads; a shared one is counted at its first reader
 };
 

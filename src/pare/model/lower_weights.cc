@@ -51,8 +51,8 @@ Tensor reshaped(Tensor tensor, Integers shape) {
 }
 
 std::string reshape(GraphWriter& w, const std::string& stem, const std::string& x, const Integers& shape) {
-  return w.add("Reshape", stem, {x, w.constant(stem + "_shape", Tensor::i64({static_cast<std::int64_t>(shape.size())},
-                                                                           shape))});
+  return w.add("Reshape", stem,
+               {x, w.constant(stem + "_shape", Tensor::i64({static_cast<std::int64_t>(shape.size())}, shape))});
 }
 
 void write(GraphWriter& w, const std::string& stem, const QuantizeAttributes& a, const Integers& shape,
@@ -82,9 +82,9 @@ void write(GraphWriter& w, const std::string& stem, const QuantizeAttributes& a,
   const std::string index = w.add("Cast", stem + "/index", {bytes});
   set_attribute(w.last(), "to", std::int64_t{onnx::TensorProto::INT32});
   const std::vector<float>& table = number::code_values(a.format);
-  const std::string values = w.add(
-      "Gather", stem + "/values",
-      {w.constant(stem + "/table", Tensor::f32({static_cast<std::int64_t>(table.size())}, table)), index});
+  const std::string values =
+      w.add("Gather", stem + "/values",
+            {w.constant(stem + "/table", Tensor::f32({static_cast<std::int64_t>(table.size())}, table)), index});
   const std::string scale = w.constant(stem + "/scales", reshaped(scales, scale_shape));
   if (!grouped) {
     w.add("Mul", stem, {values, scale}, output);

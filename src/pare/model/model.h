@@ -25,9 +25,13 @@ struct Tensor {
   std::size_t elements() const;  // product of the shape; 1 for a scalar
   /// View as T; the type must match (asserted).
   template <typename T>
-  const T* data() const { return reinterpret_cast<const T*>(bytes.data()); }
+  const T* data() const {
+    return reinterpret_cast<const T*>(bytes.data());
+  }
   template <typename T>
-  T* data() { return reinterpret_cast<T*>(bytes.data()); }
+  T* data() {
+    return reinterpret_cast<T*>(bytes.data());
+  }
   /// The integers of an i32 or i64 tensor.
   std::vector<std::int64_t> integers() const;
 
@@ -53,19 +57,75 @@ struct Value {
   std::string name;
   ElementType type = ElementType::f32;
   Shape shape;
-  bool shape_known = false;  // false: not even the rank is known
+  bool shape_known = false;                // false: not even the rank is known
   std::shared_ptr<const Tensor> constant;  // set where the value is a constant of the network
 };
 
 /// Operators, by their ONNX names; below the line, pare's own domain.
 enum class Op {
-  add, average_pool, batch_normalization, cast, clip, concat, constant_of_shape, conv, div, dropout, elu, equal, erf,
-  exp, expand, flatten, gather, gemm, global_average_pool, global_max_pool, greater, hard_sigmoid, hard_swish,
-  identity, leaky_relu, less, log, log_softmax, lrn, matmul, max, max_pool, min, mod, mul, neg, pad, pow, prelu,
-  range, reciprocal, reduce_max, reduce_mean, reduce_min, reduce_sum, relu, reshape, shape, sigmoid, slice, softmax,
-  softplus, split, sqrt, squeeze, sub, tanh, transpose, unsqueeze, where,
+  add,
+  average_pool,
+  batch_normalization,
+  cast,
+  clip,
+  concat,
+  constant_of_shape,
+  conv,
+  div,
+  dropout,
+  elu,
+  equal,
+  erf,
+  exp,
+  expand,
+  flatten,
+  gather,
+  gemm,
+  global_average_pool,
+  global_max_pool,
+  greater,
+  hard_sigmoid,
+  hard_swish,
+  identity,
+  leaky_relu,
+  less,
+  log,
+  log_softmax,
+  lrn,
+  matmul,
+  max,
+  max_pool,
+  min,
+  mod,
+  mul,
+  neg,
+  pad,
+  pow,
+  prelu,
+  range,
+  reciprocal,
+  reduce_max,
+  reduce_mean,
+  reduce_min,
+  reduce_sum,
+  relu,
+  reshape,
+  shape,
+  sigmoid,
+  slice,
+  softmax,
+  softplus,
+  split,
+  sqrt,
+  squeeze,
+  sub,
+  tanh,
+  transpose,
+  unsqueeze,
+  where,
   // pare's own
-  fake_quantize, dequantize,
+  fake_quantize,
+  dequantize,
 };
 
 const char* name(Op op);  // "Conv", "FakeQuantize"
@@ -91,21 +151,45 @@ struct GemmAttributes {  // alpha * A' B' + beta * C
   float alpha = 1, beta = 1;
   bool transpose_a = false, transpose_b = false;
 };
-struct BatchNormalizationAttributes { float epsilon = 1e-5f; };
-struct AxisAttributes { std::int64_t axis = 0; };       // concat, flatten, gather, softmax, log_softmax, split
-struct CastAttributes { ElementType to = ElementType::f32; };
-struct ScalarAttributes { float alpha = 0, beta = 0; };  // leaky_relu, elu (alpha); hard_sigmoid (alpha, beta)
-struct TransposeAttributes { std::vector<std::int64_t> permutation; };
+struct BatchNormalizationAttributes {
+  float epsilon = 1e-5f;
+};
+struct AxisAttributes {
+  std::int64_t axis = 0;
+};  // concat, flatten, gather, softmax, log_softmax, split
+struct CastAttributes {
+  ElementType to = ElementType::f32;
+};
+struct ScalarAttributes {
+  float alpha = 0, beta = 0;
+};  // leaky_relu, elu (alpha); hard_sigmoid (alpha, beta)
+struct TransposeAttributes {
+  std::vector<std::int64_t> permutation;
+};
 struct ReduceAttributes {  // axes come as the second input; none means all, or none at all with noop_with_empty_axes
   bool keep_dims = true, noop_with_empty_axes = false;
 };
 enum class PadMode { constant, reflect, edge };
-struct PadAttributes { PadMode mode = PadMode::constant; };
-struct ShapeAttributes { std::int64_t start = 0; std::int64_t end = INT64_MAX; };
-struct ReshapeAttributes { bool allow_zero = false; };
-struct ConstantOfShapeAttributes { std::shared_ptr<const Tensor> value; };  // one element
-struct LrnAttributes { float alpha = 1e-4f, beta = 0.75f, bias = 1; std::int64_t size = 1; };
-struct ModAttributes { bool fmod = false; };
+struct PadAttributes {
+  PadMode mode = PadMode::constant;
+};
+struct ShapeAttributes {
+  std::int64_t start = 0;
+  std::int64_t end = INT64_MAX;
+};
+struct ReshapeAttributes {
+  bool allow_zero = false;
+};
+struct ConstantOfShapeAttributes {
+  std::shared_ptr<const Tensor> value;
+};  // one element
+struct LrnAttributes {
+  float alpha = 1e-4f, beta = 0.75f, bias = 1;
+  std::int64_t size = 1;
+};
+struct ModAttributes {
+  bool fmod = false;
+};
 
 using number::Granularity;
 
@@ -137,14 +221,16 @@ struct Node {
   std::vector<ValueId> outputs;  // no_value where an optional output is not wanted
 
   template <typename T>
-  const T& as() const { return std::get<T>(attributes); }
+  const T& as() const {
+    return std::get<T>(attributes);
+  }
 };
 
 struct Model {
   std::string name;
-  std::string hash;           // content hash of the file
-  std::vector<Value> values;  // names are distinct
-  std::vector<Node> nodes;    // topological order
+  std::string hash;                      // content hash of the file
+  std::vector<Value> values;             // names are distinct
+  std::vector<Node> nodes;               // topological order
   std::vector<ValueId> inputs, outputs;  // inputs leave out constants
 
   const Value& value(ValueId id) const { return values[static_cast<std::size_t>(id)]; }

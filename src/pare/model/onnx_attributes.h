@@ -58,7 +58,7 @@ class NodeReader {
 struct Operator {
   const char* name;
   Op op;
-  int since;                        // the first opset that has it (7: or before)
+  int since;                           // the first opset that has it (7: or before)
   std::size_t min_inputs, max_inputs;  // of the newest form
   std::size_t max_outputs;
   Attributes (*read)(NodeReader&);

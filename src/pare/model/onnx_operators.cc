@@ -199,9 +199,7 @@ Attributes pad(NodeReader& node) {
   return a;
 }
 
-Attributes reshape(NodeReader& node) {
-  return ReshapeAttributes{node.opset() >= 14 && node.flag("allowzero", false)};
-}
+Attributes reshape(NodeReader& node) { return ReshapeAttributes{node.opset() >= 14 && node.flag("allowzero", false)}; }
 
 Attributes shape(NodeReader& node) {
   ShapeAttributes a;

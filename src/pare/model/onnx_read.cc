@@ -22,8 +22,11 @@ constexpr std::int64_t oldest_opset = 7, newest_opset = 23;
 bool is_text(const std::string& s) {
   for (std::size_t i = 0; i < s.size();) {
     const auto lead = static_cast<unsigned char>(s[i]);
-    const int more = lead < 0x80 ? 0 : lead >= 0xc2 && lead < 0xe0 ? 1 : lead >= 0xe0 && lead < 0xf0 ? 2
-                   : lead >= 0xf0 && lead < 0xf5 ? 3 : -1;
+    const int more = lead < 0x80                   ? 0
+                     : lead >= 0xc2 && lead < 0xe0 ? 1
+                     : lead >= 0xe0 && lead < 0xf0 ? 2
+                     : lead >= 0xf0 && lead < 0xf5 ? 3
+                                                   : -1;
     if (lead == 0 || more < 0 || i + static_cast<std::size_t>(more) >= s.size()) return false;
     std::uint32_t point = more == 0 ? lead : lead & (0x3fu >> more);
     for (int k = 1; k <= more; ++k) {
@@ -104,9 +107,9 @@ class GraphReader {
     if (graph_.sparse_initializer_size() > 0) fail("the network has sparse initialisers, which pare does not know");
     for (auto& initialiser : *graph_.mutable_initializer()) {
       const std::string& name = initialiser.name();
-      define(name, model_.add_constant(
-                       name, read_tensor(initialiser, fmt::format("{}: constant '{}'", where_, printable(name)),
-                                         external_)));
+      define(name,
+             model_.add_constant(
+                 name, read_tensor(initialiser, fmt::format("{}: constant '{}'", where_, printable(name)), external_)));
       initialiser.clear_raw_data();  // large networks are not held twice
     }
   }
@@ -148,8 +151,9 @@ class GraphReader {
 
   void read_node(const onnx::NodeProto& proto) {
     if (!is_text(proto.op_type())) fail("the operator of a node is not UTF-8", "the file is damaged");
-    const std::string label =
-        !proto.name().empty() ? proto.name() : proto.output_size() > 0 ? "-> " + proto.output(0) : "";
+    const std::string label = !proto.name().empty()     ? proto.name()
+                              : proto.output_size() > 0 ? "-> " + proto.output(0)
+                                                        : "";
     const std::string where = fmt::format("{}: {} '{}'", where_, printable(proto.op_type()), printable(label));
     if (!proto.domain().empty() && proto.domain() != "ai.onnx") {
       for (const auto& function : proto_.functions())
@@ -175,8 +179,7 @@ class GraphReader {
     Node node{.name = {}, .op = known->op, .attributes = known->read(reader), .inputs = {}, .outputs = {}};
     reader.refuse_unknown();
     node.name = name_node(proto);
-    for (const auto& input : proto.input())
-      node.inputs.push_back(input.empty() ? no_value : resolve(input, where));
+    for (const auto& input : proto.input()) node.inputs.push_back(input.empty() ? no_value : resolve(input, where));
     if (known->op == Op::dropout) return read_dropout(proto, node, reader);
     if (known->op == Op::identity) return alias(proto, std::move(node));
     for (const auto& [i, tensor] : reader.added_inputs()) {

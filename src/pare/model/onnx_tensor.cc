@@ -18,13 +18,12 @@ using Proto = onnx::TensorProto;
 constexpr struct {
   int onnx;
   ElementType type;
-} type_pairs[] = {{Proto::FLOAT, ElementType::f32},    {Proto::DOUBLE, ElementType::f64},
-                  {Proto::FLOAT16, ElementType::f16},  {Proto::BFLOAT16, ElementType::bf16},
-                  {Proto::INT8, ElementType::i8},      {Proto::UINT8, ElementType::u8},
-                  {Proto::INT16, ElementType::i16},    {Proto::UINT16, ElementType::u16},
-                  {Proto::INT32, ElementType::i32},    {Proto::UINT32, ElementType::u32},
-                  {Proto::INT64, ElementType::i64},    {Proto::UINT64, ElementType::u64},
-                  {Proto::BOOL, ElementType::boolean}};
+} type_pairs[] = {
+    {Proto::FLOAT, ElementType::f32},     {Proto::DOUBLE, ElementType::f64}, {Proto::FLOAT16, ElementType::f16},
+    {Proto::BFLOAT16, ElementType::bf16}, {Proto::INT8, ElementType::i8},    {Proto::UINT8, ElementType::u8},
+    {Proto::INT16, ElementType::i16},     {Proto::UINT16, ElementType::u16}, {Proto::INT32, ElementType::i32},
+    {Proto::UINT32, ElementType::u32},    {Proto::INT64, ElementType::i64},  {Proto::UINT64, ElementType::u64},
+    {Proto::BOOL, ElementType::boolean}};
 
 /// The proto's typed list as elements of T, each checked to fit.
 template <typename T, typename List>
@@ -90,8 +89,7 @@ std::filesystem::path inside(const std::filesystem::path& folder, const std::str
 
 void read_external(const Proto& proto, Tensor& tensor, std::size_t bytes, const std::string& where,
                    ExternalData& external) {
-  if (external.folder.empty())
-    throw Error("its data lies in another file", where, "read the model from its folder");
+  if (external.folder.empty()) throw Error("its data lies in another file", where, "read the model from its folder");
   std::string location;
   std::uint64_t offset = 0;
   std::optional<std::uint64_t> length;

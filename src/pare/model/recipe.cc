@@ -25,9 +25,9 @@ constexpr const char* numbers_file = "recipe.safetensors";
 
 /// Element types by their names in safetensors.
 constexpr std::pair<ElementType, const char*> dtypes[] = {
-    {ElementType::f32, "F32"}, {ElementType::f64, "F64"}, {ElementType::f16, "F16"}, {ElementType::bf16, "BF16"},
-    {ElementType::i8, "I8"},   {ElementType::u8, "U8"},   {ElementType::i16, "I16"}, {ElementType::u16, "U16"},
-    {ElementType::i32, "I32"}, {ElementType::u32, "U32"}, {ElementType::i64, "I64"}, {ElementType::u64, "U64"},
+    {ElementType::f32, "F32"},     {ElementType::f64, "F64"}, {ElementType::f16, "F16"}, {ElementType::bf16, "BF16"},
+    {ElementType::i8, "I8"},       {ElementType::u8, "U8"},   {ElementType::i16, "I16"}, {ElementType::u16, "U16"},
+    {ElementType::i32, "I32"},     {ElementType::u32, "U32"}, {ElementType::i64, "I64"}, {ElementType::u64, "U64"},
     {ElementType::boolean, "BOOL"}};
 
 io::SafeTensor stored(const Tensor& tensor) {

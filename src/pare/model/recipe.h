@@ -19,9 +19,9 @@ struct QuantizedTensor {
   number::Format format;
   Granularity granularity = Granularity::tensor;
   std::int64_t axis = 0, group_size = 0;
-  std::vector<float> scales;          // 1, channels, or channels * groups of them; > 0
-  std::vector<std::uint8_t> packed;   // weights only: the codes, packed, in row-major order of the constant
-  double mse = 0;                     // mean squared error on the calibration data (weights: over all elements)
+  std::vector<float> scales;         // 1, channels, or channels * groups of them; > 0
+  std::vector<std::uint8_t> packed;  // weights only: the codes, packed, in row-major order of the constant
+  double mse = 0;                    // mean squared error on the calibration data (weights: over all elements)
 };
 
 struct Recipe {
@@ -29,10 +29,10 @@ struct Recipe {
 
   std::string model_name, model_hash;
   number::Ties ties = number::Ties::away;
-  std::string method;  // "ant", "int", ... : who made it, for people
-  std::vector<QuantizedTensor> tensors;       // distinct values
-  std::map<std::string, Tensor> constants;    // constants of the model that are replaced, by name (corrected biases)
-  std::map<std::string, Tensor> added_biases; // by node name: a bias [channels] for a layer that had none
+  std::string method;                          // "ant", "int", ... : who made it, for people
+  std::vector<QuantizedTensor> tensors;        // distinct values
+  std::map<std::string, Tensor> constants;     // constants of the model that are replaced, by name (corrected biases)
+  std::map<std::string, Tensor> added_biases;  // by node name: a bias [channels] for a layer that had none
 };
 
 /// How apply() writes a quantised weight: the packed codes behind a Dequantize (what is deployed), or the float

@@ -269,8 +269,7 @@ void check_scales(RuleContext& c, const Shape& shape) {
   bool fit = expected.size() == c.shape(1).size();
   for (std::size_t d = 0; fit && d < expected.size(); ++d)
     fit = !expected[d].known() || !c.shape(1)[d].known() || expected[d].size == c.shape(1)[d].size;
-  if (!fit)
-    c.fail(fmt::format("has scales of shape {} where {} fit", to_string(c.shape(1)), to_string(expected)));
+  if (!fit) c.fail(fmt::format("has scales of shape {} where {} fit", to_string(c.shape(1)), to_string(expected)));
 }
 
 }  // namespace

@@ -87,12 +87,12 @@ std::vector<std::int64_t> row_major_strides(const std::vector<std::int64_t>& siz
 std::optional<Shape> broadcast(const Shape& a, const Shape& b);
 
 // shape_elementwise.cc
-void same_as_input(RuleContext&);       // one float input, and parameters that do not matter
-void same_numeric(RuleContext&);        // any numbers
-void normalised_axis(RuleContext&);     // softmax
+void same_as_input(RuleContext&);    // one float input, and parameters that do not matter
+void same_numeric(RuleContext&);     // any numbers
+void normalised_axis(RuleContext&);  // softmax
 void clip_rule(RuleContext&);
 void cast_rule(RuleContext&);
-void broadcast_rule(RuleContext&);      // arithmetic of two or more
+void broadcast_rule(RuleContext&);  // arithmetic of two or more
 void compare_rule(RuleContext&);
 void where_rule(RuleContext&);
 void prelu_rule(RuleContext&);

@@ -46,8 +46,7 @@ Shape window_output(RuleContext& c, Window& a, const Shape& input, bool ceil_mod
       continue;
     }
     const std::int64_t room = size.size + a.pads[d] + a.pads[d + spatial] - extent;
-    if (room < 0)
-      c.fail(fmt::format("has a window of {} over {} elements with padding", extent, room + extent));
+    if (room < 0) c.fail(fmt::format("has a window of {} over {} elements with padding", extent, room + extent));
     std::int64_t count = (room + (ceil_mode ? a.strides[d] - 1 : 0)) / a.strides[d] + 1;
     // a window that would begin in the padding at the end does not count
     if (ceil_mode && (count - 1) * a.strides[d] >= size.size + a.pads[d]) --count;
@@ -70,8 +69,7 @@ void conv_rule(RuleContext& c) {
     c.fail(fmt::format("has an input {} and a kernel {}", to_string(x), to_string(w)));
   Integers kernel;
   for (std::size_t d = 2; d < w.size(); ++d) {
-    if (!w[d].known() || w[d].size < 1 || w[d].size > INT32_MAX)
-      c.fail(fmt::format("has a kernel {}", to_string(w)));
+    if (!w[d].known() || w[d].size < 1 || w[d].size > INT32_MAX) c.fail(fmt::format("has a kernel {}", to_string(w)));
     kernel.push_back(w[d].size);
   }
   if (a.kernel.empty()) a.kernel = kernel;

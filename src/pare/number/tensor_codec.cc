@@ -61,9 +61,8 @@ void transform(const In* x, const Layout& l, const float* scales, Out* y, const 
   over_channels(l, [&](std::size_t c) {
     if (l.outer == 1) {
       const std::size_t at = c * l.inner;
-      over_runs(l, scales, c, [&](std::size_t first, std::size_t n, float scale) {
-        work(x + at + first, n, scale, y + at + first);
-      });
+      over_runs(l, scales, c,
+                [&](std::size_t first, std::size_t n, float scale) { work(x + at + first, n, scale, y + at + first); });
       return;
     }
     std::vector<In> in(l.channel_elements());
@@ -127,9 +126,8 @@ void encode_tensor(const Format& format, Ties ties, const float* x, const Layout
 
 void decode_tensor(const Format& format, const std::uint8_t* codes, const Layout& layout, const float* scales,
                    float* x) {
-  transform(codes, layout, scales, x, [&](const std::uint8_t* in, std::size_t n, float scale, float* out) {
-    decode(format, in, n, scale, out);
-  });
+  transform(codes, layout, scales, x,
+            [&](const std::uint8_t* in, std::size_t n, float scale, float* out) { decode(format, in, n, scale, out); });
 }
 
 void round_tensor(const Format& format, Ties ties, const float* x, const Layout& layout, const float* scales,

@@ -38,7 +38,8 @@ std::vector<float> spread_scales(const Layout& layout, const float* scales);
 /// x [layout.elements()], scales [layout.scales()].
 void encode_tensor(const Format& format, Ties ties, const float* x, const Layout& layout, const float* scales,
                    std::uint8_t* codes);
-void decode_tensor(const Format& format, const std::uint8_t* codes, const Layout& layout, const float* scales, float* x);
+void decode_tensor(const Format& format, const std::uint8_t* codes, const Layout& layout, const float* scales,
+                   float* x);
 /// decode(encode(x)); y may be x.
 void round_tensor(const Format& format, Ties ties, const float* x, const Layout& layout, const float* scales, float* y);
 

@@ -22,7 +22,8 @@ constexpr std::size_t kept_values = std::size_t{1} << 20;  // of an activation; 
 /// Gathers an even sample of a tensor's values over all batches, and its extremes.
 class Collector {
  public:
-  Collector(std::size_t batches, std::uint64_t seed) : per_batch_(std::max<std::size_t>(1, kept_values / batches)), random_(seed) {}
+  Collector(std::size_t batches, std::uint64_t seed)
+      : per_batch_(std::max<std::size_t>(1, kept_values / batches)), random_(seed) {}
 
   void add(const at::Tensor& tensor, const std::string& name) {
     const at::Tensor x = tensor.to(at::kFloat).contiguous();
@@ -42,7 +43,8 @@ class Collector {
     // one value from each of per_batch_ equal stretches
     const double stretch = static_cast<double>(n) / static_cast<double>(per_batch_);
     for (std::size_t i = 0; i < per_batch_; ++i)
-      values_.push_back(data[std::min(n - 1, static_cast<std::size_t>((static_cast<double>(i) + random_.uniform()) * stretch))]);
+      values_.push_back(
+          data[std::min(n - 1, static_cast<std::size_t>((static_cast<double>(i) + random_.uniform()) * stretch))]);
   }
 
   Activation finish(bool is_input) {
@@ -80,7 +82,8 @@ Calibrated calibrate(const model::Model& model, const io::Dataset& training, con
   const c10::NoGradGuard no_gradients;
   Calibrated result{.network = &model, .layers = find_layers(model)};
   if (result.layers.empty())
-    throw Error("has no convolution or matrix product with constant weights", model.name, "there is nothing to quantise");
+    throw Error("has no convolution or matrix product with constant weights", model.name,
+                "there is nothing to quantise");
   if (model.inputs.size() != 1)
     throw Error(fmt::format("has {} inputs; networks of one input can be quantised", model.inputs.size()), model.name);
 
@@ -93,8 +96,7 @@ Calibrated calibrate(const model::Model& model, const io::Dataset& training, con
     const std::size_t first = b * options.batch, count = std::min(options.batch, samples.calibration.size() - first);
     const at::Tensor input = runtime::read_samples(training, std::span(samples.calibration).subspan(first, count));
     const auto collect = [&](ValueId id, const at::Tensor& x) {
-      if (const auto found = collectors.find(id); found != collectors.end())
-        found->second.add(x, model.value(id).name);
+      if (const auto found = collectors.find(id); found != collectors.end()) found->second.add(x, model.value(id).name);
     };
     collect(model.inputs[0], input);
     network.run({input}, [&](std::size_t node, std::vector<at::Tensor>& outputs) {
@@ -102,8 +104,7 @@ Calibrated calibrate(const model::Model& model, const io::Dataset& training, con
     });
     progress.step(count);
   }
-  for (auto& [id, collector] : collectors)
-    result.activations.emplace(id, collector.finish(id == model.inputs[0]));
+  for (auto& [id, collector] : collectors) result.activations.emplace(id, collector.finish(id == model.inputs[0]));
   return result;
 }
 

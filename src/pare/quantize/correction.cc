@@ -64,7 +64,8 @@ class Corrector {
   /// Corrects one layer in the recipe and returns its corrected output.
   at::Tensor correct(const Layer& layer, const at::Tensor& quantized, const at::Tensor& exact) {
     if (layer.bias != no_value && shared(layer.bias)) return quantized;
-    model::QuantizedTensor& weight = *std::ranges::find(recipe_.tensors, m_.value(layer.weight).name, &model::QuantizedTensor::value);
+    model::QuantizedTensor& weight =
+        *std::ranges::find(recipe_.tensors, m_.value(layer.weight).name, &model::QuantizedTensor::value);
     const bool can_scale = weight.granularity != number::Granularity::tensor && !shared(layer.weight);
     const Affine a = fit(quantized, exact, layer.output_axis, with_gain_ && can_scale);
     const std::size_t channels = a.gain.size(), each = weight.scales.size() / std::max<std::size_t>(1, channels);

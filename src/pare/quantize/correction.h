@@ -13,6 +13,7 @@ const char* name(Correction correction);
 
 /// The recipe corrected. Layers are done in order, each with those before it corrected, the float and the quantised
 /// network running side by side over `samples`. A bias that several layers share is left alone.
-model::Recipe correct(const Calibrated& network, model::Recipe recipe, Correction correction, const at::Tensor& samples);
+model::Recipe correct(const Calibrated& network, model::Recipe recipe, Correction correction,
+                      const at::Tensor& samples);
 
 }  // namespace pare::quantize

@@ -6,8 +6,8 @@
 
 namespace pare::quantize {
 
-/// One row a tensor: name, kind, format, bits, granularity, scale (a number, or least and largest of the channels), mse,
-/// range_used (share of the format's range that the values reach).
+/// One row a tensor: name, kind, format, bits, granularity, scale (a number, or least and largest of the channels),
+/// mse, range_used (share of the format's range that the values reach).
 study::Json tensor_details(const Calibrated& network, const model::Recipe& recipe, const Plan& plan);
 
 /// The weight and the activation of largest relative error: histograms in grid units beside the format's values.

@@ -68,8 +68,7 @@ Finetuned finetune_quantized(const Calibrated& network, const model::Recipe& rec
   }
   for (auto* constants : {&result.recipe.constants, &result.recipe.added_biases})
     for (auto& [name, tensor] : *constants)
-      if (const auto found = trained.find(name); found != trained.end())
-        tensor = runtime::from_torch(found->second);
+      if (const auto found = trained.find(name); found != trained.end()) tensor = runtime::from_torch(found->second);
   return result;
 }
 

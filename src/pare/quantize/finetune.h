@@ -12,8 +12,8 @@ namespace pare::quantize {
 
 struct Finetuned {
   runtime::Trained trained;
-  model::Recipe recipe;   // of the quantised network
-  model::Model network;   // of the float network: constants replaced
+  model::Recipe recipe;  // of the quantised network
+  model::Model network;  // of the float network: constants replaced
 };
 
 /// Trains for options.finetune_epochs as runtime::train does: weights, biases and scales. Throws Error where there are

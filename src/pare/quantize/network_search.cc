@@ -37,8 +37,8 @@ std::vector<NamedPlan> plans_of(const FitTable& table, const std::string& method
     for (const auto& activations : options.families)
       if (weights != activations && (weights == "int" || weights == "flint") &&
           (activations == "flint" || activations == "int"))
-        plans.push_back({fmt::format("weights {}, activations {}", weights, activations),
-                         table.split(weights, activations)});
+        plans.push_back(
+            {fmt::format("weights {}, activations {}", weights, activations), table.split(weights, activations)});
   return plans;
 }
 
@@ -63,8 +63,7 @@ Judge make_judge(const Calibrated& network, const io::Dataset& training, const T
     judge.selection.push_back(runtime::read_samples(training, std::span(samples.selection).subspan(first, count)));
   }
   judge.float_logits = at::cat(run_batches(runtime::Executor(*network.network), judge.selection));
-  if (judge.float_logits.dim() != 2)
-    throw Error("the first output is not [samples, classes]", network.network->name);
+  if (judge.float_logits.dim() != 2) throw Error("the first output is not [samples, classes]", network.network->name);
   if (!training.labels().empty())
     for (const std::size_t s : samples.selection) judge.labels.push_back(training.labels()[s]);
   return judge;
@@ -81,11 +80,9 @@ std::string NetworkCandidate::name() const {
 
 std::vector<NetworkCandidate> network_candidates(const Calibrated& network, const Judge& judge,
                                                  const std::string& method, int bits, const Options& options) {
-  const std::vector<std::string> families =
-      method == "ant" ? options.families : std::vector<std::string>{method};
+  const std::vector<std::string> families = method == "ant" ? options.families : std::vector<std::string>{method};
   const bool whole = options.select == Select::network;
-  const Correction first =
-      whole ? Correction::affine : options.bias_correction ? Correction::mean : Correction::none;
+  const Correction first = whole ? Correction::affine : options.bias_correction ? Correction::mean : Correction::none;
   std::vector<NetworkCandidate> candidates;
   for (const bool free_window : whole ? std::vector<bool>{false, true} : std::vector<bool>{false}) {
     const FitTable table(network, families, bits, free_window, options);
@@ -104,8 +101,8 @@ std::vector<NetworkCandidate> network_candidates(const Calibrated& network, cons
       candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(std::min(finalists, candidates.size())));
   for (const auto& candidate : best)
     for (const Correction correction : {Correction::none, Correction::mean})
-      candidates.push_back(
-          try_plan(network, judge, {candidate.rule, candidate.free_window, correction, candidate.plan}, options, method));
+      candidates.push_back(try_plan(network, judge, {candidate.rule, candidate.free_window, correction, candidate.plan},
+                                    options, method));
   std::ranges::stable_sort(candidates, {}, &NetworkCandidate::divergence);
   return candidates;
 }

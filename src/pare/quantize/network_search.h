@@ -16,10 +16,10 @@ namespace pare::quantize {
 
 /// What candidates are measured with: training samples and the float network's answers.
 struct Judge {
-  at::Tensor calibration;         // inputs for bias correction
+  at::Tensor calibration;             // inputs for bias correction
   std::vector<at::Tensor> selection;  // inputs by batch
-  at::Tensor float_logits;        // [selection samples, classes]
-  std::vector<std::int64_t> labels;  // of the selection samples, or empty
+  at::Tensor float_logits;            // [selection samples, classes]
+  std::vector<std::int64_t> labels;   // of the selection samples, or empty
 };
 Judge make_judge(const Calibrated& network, const io::Dataset& training, const TrainingSamples& samples,
                  const Options& options);
@@ -29,7 +29,7 @@ at::Tensor selection_logits(const Calibrated& network, const model::Recipe& reci
 
 /// A way to quantise the whole network, and how far its logits are from the float network's.
 struct NetworkCandidate {
-  std::string rule;       // "int", "ant by tensor error", "weights int, activations flint", ...
+  std::string rule;  // "int", "ant by tensor error", "weights int, activations flint", ...
   bool free_window = false;
   Correction correction = Correction::none;
   Plan plan;

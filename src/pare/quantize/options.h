@@ -8,8 +8,9 @@
 
 namespace pare::quantize {
 
-/// How formats, windows and correction are chosen. tensor: the paper's rule, least squared error tensor by tensor in the
-/// published window. network: whole-network candidates compared by the divergence of the logits on training samples.
+/// How formats, windows and correction are chosen. tensor: the paper's rule, least squared error tensor by tensor in
+/// the published window. network: whole-network candidates compared by the divergence of the logits on training
+/// samples.
 enum class Select { tensor, network };
 
 struct Options {
@@ -20,7 +21,7 @@ struct Options {
   number::Granularity weight_granularity = number::Granularity::channel;
   std::int64_t group_size = 128;  // for granularity group
   Select select = Select::network;
-  bool bias_correction = true;    // under Select::tensor; under network both are tried
+  bool bias_correction = true;  // under Select::tensor; under network both are tried
 
   std::size_t calibration_samples = 256;  // for scales and bias correction
   std::size_t selection_samples = 512;    // other training samples, for comparing whole networks
@@ -28,8 +29,8 @@ struct Options {
   std::uint64_t seed = 0;
 
   // mixed precision
-  double max_drop = 1.0;      // points of accuracy (agreement with the float network, where there are no labels)
-  double average_bits = 0;    // of the weights; 0: no such limit
+  double max_drop = 1.0;    // points of accuracy (agreement with the float network, where there are no labels)
+  double average_bits = 0;  // of the weights; 0: no such limit
 
   // fine-tuning
   int finetune_epochs = 0;

@@ -39,7 +39,8 @@ std::vector<TensorPlan> to_plans(const std::vector<FormatFit>& fits, double coun
 
 double sum_of_squares(const model::Tensor& tensor) {
   double sum = 0;
-  for (std::size_t i = 0; i < tensor.elements(); ++i) sum += static_cast<double>(tensor.data<float>()[i]) * tensor.data<float>()[i];
+  for (std::size_t i = 0; i < tensor.elements(); ++i)
+    sum += static_cast<double>(tensor.data<float>()[i]) * tensor.data<float>()[i];
   return sum;
 }
 
@@ -117,8 +118,7 @@ model::Recipe to_recipe(const Calibrated& network, const Plan& plan, const Optio
   model::Recipe recipe{.model_name = m.name, .model_hash = m.hash, .ties = options.ties, .method = method};
   std::set<ValueId> done;
   for (const Layer& layer : network.layers) {
-    if (layer.bias != no_value)
-      recipe.constants.emplace(m.value(layer.bias).name, *m.value(layer.bias).constant);
+    if (layer.bias != no_value) recipe.constants.emplace(m.value(layer.bias).name, *m.value(layer.bias).constant);
     if (done.insert(layer.input).second) {
       const Activation& activation = network.activations.at(layer.input);
       const TensorPlan& tensor = plan.tensors.at(layer.input);
@@ -135,14 +135,15 @@ model::Recipe to_recipe(const Calibrated& network, const Plan& plan, const Optio
     std::vector<std::uint8_t> codes(weight.elements());
     number::encode_tensor(tensor.fit.format, options.ties, weight.data<float>(), layout, tensor.fit.scales.data(),
                           codes.data());
-    model::QuantizedTensor stored{.value = m.value(layer.weight).name,
-                                  .kind = TensorKind::weight,
-                                  .format = tensor.fit.format,
-                                  .granularity = options.weight_granularity,
-                                  .axis = layer.channel_axis,
-                                  .group_size = options.weight_granularity == number::Granularity::group ? options.group_size : 0,
-                                  .scales = tensor.fit.scales,
-                                  .mse = tensor.mse};
+    model::QuantizedTensor stored{
+        .value = m.value(layer.weight).name,
+        .kind = TensorKind::weight,
+        .format = tensor.fit.format,
+        .granularity = options.weight_granularity,
+        .axis = layer.channel_axis,
+        .group_size = options.weight_granularity == number::Granularity::group ? options.group_size : 0,
+        .scales = tensor.fit.scales,
+        .mse = tensor.mse};
     stored.packed.resize(number::packed_bytes(codes.size(), tensor.fit.format.bits));
     number::pack(codes.data(), codes.size(), tensor.fit.format.bits, stored.packed.data());
     recipe.tensors.push_back(std::move(stored));

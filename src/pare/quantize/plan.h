@@ -13,10 +13,10 @@ namespace pare::quantize {
 
 /// What is known of an activation from calibration.
 struct Activation {
-  SortedValues values;       // a sample of what it took, its extremes among them
-  bool is_signed = false;    // a negative value was seen
-  bool is_input = false;     // the network's input
-  double elements = 0;       // for one sample of the network
+  SortedValues values;     // a sample of what it took, its extremes among them
+  bool is_signed = false;  // a negative value was seen
+  bool is_input = false;   // the network's input
+  double elements = 0;     // for one sample of the network
 };
 
 /// A network with what calibration saw: the input of every search.
@@ -45,7 +45,8 @@ number::Layout weight_layout(const model::Model& model, const Layer& layer, cons
 /// once; plans are picked out of it.
 class FitTable {
  public:
-  /// `families` that do not exist at a tensor's width and sign are left out for it; a tensor left with none is an Error.
+  /// `families` that do not exist at a tensor's width and sign are left out for it; a tensor left with none is an
+  /// Error.
   FitTable(const Calibrated& network, const std::vector<std::string>& families, int bits, bool free_window,
            const Options& options);
 

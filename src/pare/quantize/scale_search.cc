@@ -28,8 +28,7 @@ double SortedValues::squared_error(const number::Format& format, float scale) co
     if (i + 1 < grid.size()) {
       const auto cut = static_cast<float>(0.5 * (static_cast<double>(grid[i]) + grid[i + 1]) * scale);
       end = static_cast<std::size_t>(
-          std::lower_bound(values_.begin() + static_cast<std::ptrdiff_t>(begin), values_.end(), cut) -
-          values_.begin());
+          std::lower_bound(values_.begin() + static_cast<std::ptrdiff_t>(begin), values_.end(), cut) - values_.begin());
     }
     if (end == begin) continue;
     const double v = static_cast<double>(grid[i]) * scale;

@@ -11,8 +11,8 @@
 
 namespace pare::quantize {
 
-/// Clipping points tried: alpha = peak * i / 100 for i = low, low + step, ... up to and including high, where peak is the
-/// largest magnitude; the scale is alpha over the format's largest value.
+/// Clipping points tried: alpha = peak * i / 100 for i = low, low + step, ... up to and including high, where peak is
+/// the largest magnitude; the scale is alpha over the format's largest value.
 struct Window {
   int low = 75, high = 149, step = 1;
 

@@ -28,8 +28,7 @@ void over_pieces(const float* x, const number::Layout& layout, const Work& work)
       number::gather_channel(x, layout, c, gathered.data());
       channel = gathered.data();
     }
-    for (std::size_t g = 0; g < groups; ++g)
-      work(c * groups + g, channel + g * size, std::min(size, n - g * size));
+    for (std::size_t g = 0; g < groups; ++g) work(c * groups + g, channel + g * size, std::min(size, n - g * size));
   });
 }
 
@@ -63,8 +62,7 @@ const FormatFit& least_error(const std::vector<FormatFit>& fits) {
 
 std::vector<number::Format> formats_of(const std::vector<std::string>& families, int bits, bool is_signed,
                                        number::IntRange range) {
-  if (bits < 3 || bits > 8)
-    throw UsageError(fmt::format("{} bits are not possible", bits), "--bits", "choose 3 to 8");
+  if (bits < 3 || bits > 8) throw UsageError(fmt::format("{} bits are not possible", bits), "--bits", "choose 3 to 8");
   std::vector<number::Format> formats;
   for (const std::string& family : families) {
     number::Format format{.bits = bits, .is_signed = is_signed};

@@ -14,8 +14,8 @@ struct FormatFit {
   double squared_error = 0;   // summed over the values searched
 };
 
-/// Each format's fit, in the order given (formats that exist at this width only). One sort a channel serves all formats;
-/// channels in parallel. `x` is float32, all finite, laid out as `layout`.
+/// Each format's fit, in the order given (formats that exist at this width only). One sort a channel serves all
+/// formats; channels in parallel. `x` is float32, all finite, laid out as `layout`.
 std::vector<FormatFit> fit_formats(const float* x, const number::Layout& layout,
                                    const std::vector<number::Format>& formats, const Window& window);
 

@@ -65,7 +65,8 @@ class Verb {
     if (options_.input_bits != 0 && (options_.input_bits < 3 || options_.input_bits > 8))
       throw UsageError(fmt::format("{} bits are not possible", options_.input_bits), "--input-bits", "choose 3 to 8");
     for (const auto& method : request_.methods)
-      if (method != "ant" && method != "ant-tensor" && method != "mixed") formats_of({method}, 4, true, options_.int_range);
+      if (method != "ant" && method != "ant-tensor" && method != "mixed")
+        formats_of({method}, 4, true, options_.int_range);
     for (const auto& family : options_.families) formats_of({family}, 4, true, options_.int_range);
   }
 
@@ -119,7 +120,8 @@ class Verb {
     Candidate candidate{.name = "float32", .decision = {{"method", "float32"}, {"bits", 32}}};
     add_measured(candidate, measure(model_, "float32"));
     const auto counts = model::count(model_);
-    candidate.costs.push_back({"weight_bytes", static_cast<double>(counts.weight_bytes), "bytes", Better::lower, Provenance::counted});
+    candidate.costs.push_back(
+        {"weight_bytes", static_cast<double>(counts.weight_bytes), "bytes", Better::lower, Provenance::counted});
     candidate.costs.push_back({"weight_bits", 32, "bits", Better::lower, Provenance::counted});
     candidate.costs.push_back({"activation_bits", 32, "bits", Better::lower, Provenance::counted});
     candidate.costs.push_back({"mse", 0, "", Better::lower, Provenance::measured});
@@ -130,8 +132,9 @@ class Verb {
 
   void add_finetuned_float() {
     const Finetuned tuned = finetune_float(model_, training_, options_);
-    Candidate candidate{.name = "float32-tuned",
-                        .decision = {{"method", "float32"}, {"bits", 32}, {"finetune_epochs", options_.finetune_epochs}}};
+    Candidate candidate{
+        .name = "float32-tuned",
+        .decision = {{"method", "float32"}, {"bits", 32}, {"finetune_epochs", options_.finetune_epochs}}};
     add_measured(candidate, measure(tuned.network, "float32, tuned"));
     candidate.costs.push_back(*study_.candidates[0].cost("weight_bytes"));
     candidate.details["finetune"] = finetune_details(tuned);
@@ -167,7 +170,8 @@ class Verb {
     const Finetuned tuned = finetune_quantized(network_, chosen.recipe, training_, options_);
     decision["finetune_epochs"] = options_.finetune_epochs;
     details["finetune"] = finetune_details(tuned);
-    const double divergence = runtime::divergence(judge_.float_logits, selection_logits(network_, tuned.recipe, judge_));
+    const double divergence =
+        runtime::divergence(judge_.float_logits, selection_logits(network_, tuned.recipe, judge_));
     add_recipe(name + "-tuned", decision, details, tuned.recipe, chosen.plan, divergence, seconds_since(start));
   }
 
@@ -184,7 +188,8 @@ class Verb {
     Candidate candidate{.name = name, .decision = decision, .details = details};
     add_measured(candidate, measure(applied, name));
     const Widths width = widths(network_, recipe);
-    candidate.costs.push_back({"weight_bytes", static_cast<double>(model::stored_bytes(recipe)), "bytes", Better::lower, Provenance::counted});
+    candidate.costs.push_back({"weight_bytes", static_cast<double>(model::stored_bytes(recipe)), "bytes", Better::lower,
+                               Provenance::counted});
     candidate.costs.push_back({"weight_bits", width.weight_bits, "bits", Better::lower, Provenance::counted});
     candidate.costs.push_back({"activation_bits", width.activation_bits, "bits", Better::lower, Provenance::counted});
     candidate.costs.push_back({"mse", plan.squared_error(), "", Better::lower, Provenance::measured});

@@ -11,14 +11,14 @@
 
 namespace pare::quantize {
 
-/// Methods: "ant"; "ant-tensor", ANT by the paper's rule whatever options.select says; "mixed", ANT with the worst layers
-/// at eight bits; a family ("int", "float", "pot", "flint", or a float split such as "e2"), that format alone.
+/// Methods: "ant"; "ant-tensor", ANT by the paper's rule whatever options.select says; "mixed", ANT with the worst
+/// layers at eight bits; a family ("int", "float", "pot", "flint", or a float split such as "e2"), that format alone.
 struct Request {
   std::vector<std::string> methods{"ant"};
   std::vector<int> bits{4};
   Options options;
-  std::size_t test_samples = 0;           // the first so many; 0: all
-  std::filesystem::path output;           // for recipes and ONNX files; empty: none are written
+  std::size_t test_samples = 0;  // the first so many; 0: all
+  std::filesystem::path output;  // for recipes and ONNX files; empty: none are written
 };
 
 /// Every choice is made on `training`; `test` is read once, for the costs. Without labels in `test` accuracy is left

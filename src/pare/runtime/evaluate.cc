@@ -39,9 +39,9 @@ at::Tensor logits(const Executor& network, const io::Dataset& data, std::size_t 
     if (from + batch < first + count) next = std::async(std::launch::async, read, from + batch);
     parts.push_back(network.run({input}).at(0).to(at::kFloat));
     if (parts.back().dim() != 2 || parts.back().size(0) != input.size(0))
-      throw Error(fmt::format("the first output has shape [{}], not [samples, classes]",
-                              fmt::join(parts.back().sizes(), ", ")),
-                  network.model().name);
+      throw Error(
+          fmt::format("the first output has shape [{}], not [samples, classes]", fmt::join(parts.back().sizes(), ", ")),
+          network.model().name);
     progress.step(static_cast<std::size_t>(input.size(0)));
   }
   return at::cat(parts);
@@ -55,8 +55,7 @@ Accuracy accuracy(const at::Tensor& logits, const std::vector<std::int64_t>& lab
     if (labels[i] < 0 || labels[i] >= classes)
       throw Error(fmt::format("label {} of sample {} is not among the network's {} classes", labels[i], i, classes),
                   "data");
-  const at::Tensor truth =
-      at::tensor(at::ArrayRef<std::int64_t>(labels.data() + first, n), at::kLong);
+  const at::Tensor truth = at::tensor(at::ArrayRef<std::int64_t>(labels.data() + first, n), at::kLong);
   const auto best = std::get<1>(at::topk(logits, std::min<std::int64_t>(5, classes), 1));
   const at::Tensor hits = at::eq(best, truth.unsqueeze(1)).contiguous();
   const at::Tensor first_hits = hits.select(1, 0).contiguous();

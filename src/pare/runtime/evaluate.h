@@ -20,16 +20,17 @@ at::Tensor logits(const Executor& network, const io::Dataset& data, std::size_t 
                   std::size_t batch, const std::string& label = "running");
 
 struct Accuracy {
-  double top1 = 0, top5 = 0;          // per cent
-  double interval = 0;                // half-width of the 95 % interval of top1 (Wilson), percentage points
-  double loss = 0;                    // mean cross-entropy, nats
-  std::vector<bool> right;            // sample by sample, top 1
+  double top1 = 0, top5 = 0;  // per cent
+  double interval = 0;        // half-width of the 95 % interval of top1 (Wilson), percentage points
+  double loss = 0;            // mean cross-entropy, nats
+  std::vector<bool> right;    // sample by sample, top 1
 };
 
 /// Throws Error where there are no labels, or one lies outside the classes.
 Accuracy accuracy(const at::Tensor& logits, const std::vector<std::int64_t>& labels, std::size_t first = 0);
 
-/// Difference of two accuracies on the same samples in points (b - a) with the half-width of its 95 % interval (paired).
+/// Difference of two accuracies on the same samples in points (b - a) with the half-width of its 95 % interval
+/// (paired).
 struct Difference {
   double points = 0, interval = 0;
 };

@@ -68,9 +68,8 @@ Executor::Executor(const model::Model& model, bool trainable) : model_(model), c
   const c10::NoGradGuard no_gradients;
   for (std::size_t n = 0; n < model_.nodes.size(); ++n) {
     const model::Node& node = model_.nodes[n];
-    const bool ahead = std::ranges::all_of(node.inputs, [&](ValueId id) {
-      return id == no_value || (!computed[index(id)] && !parameter[index(id)]);
-    });
+    const bool ahead = std::ranges::all_of(
+        node.inputs, [&](ValueId id) { return id == no_value || (!computed[index(id)] && !parameter[index(id)]); });
     if (!ahead) {
       order_.push_back(n);
       for (const ValueId id : node.outputs)

@@ -11,9 +11,9 @@
 
 namespace pare::runtime {
 
-/// A model made ready to run. Constants are shared with the Model; whatever depends on constants alone is computed once.
-/// Intermediate tensors are freed after their last use. Differentiable: gradients flow to inputs and parameters that
-/// require them, when at::GradMode is on.
+/// A model made ready to run. Constants are shared with the Model; whatever depends on constants alone is computed
+/// once. Intermediate tensors are freed after their last use. Differentiable: gradients flow to inputs and parameters
+/// that require them, when at::GradMode is on.
 class Executor {
  public:
   /// Sees each node's outputs as soon as they are there and may replace them. Called in topological order.
@@ -57,7 +57,7 @@ class Executor {
   void check_inputs(const std::vector<at::Tensor>& inputs) const;
 
   model::Model model_;
-  std::vector<at::Tensor> constants_;               // by ValueId, undefined where computed at run time
+  std::vector<at::Tensor> constants_;  // by ValueId, undefined where computed at run time
   std::map<std::string, at::Tensor> parameters_;
   std::vector<std::size_t> order_;                  // nodes that are run each time
   std::vector<std::vector<model::ValueId>> freed_;  // by position in order_: values no longer needed after it

@@ -22,7 +22,8 @@ at::Tensor round_on_cpu(const at::Tensor& x, const at::Tensor& scales, const Qua
   const at::Tensor in = x.contiguous(), s = scales.contiguous();
   at::Tensor out = at::empty_like(in);
   const auto layout = layout_of(in.sizes(), a);
-  if (layout.scales() != static_cast<std::size_t>(s.numel())) throw Error("has a wrong number of scales", "FakeQuantize");
+  if (layout.scales() != static_cast<std::size_t>(s.numel()))
+    throw Error("has a wrong number of scales", "FakeQuantize");
   number::round_tensor(a.format, a.ties, in.data_ptr<float>(), layout, s.data_ptr<float>(), out.data_ptr<float>());
   return out;
 }
@@ -103,7 +104,8 @@ at::Tensor dequantize(const at::Tensor& packed, const at::Tensor& scales, const 
   std::vector<std::uint8_t> codes(n);
   number::unpack(packed.contiguous().data_ptr<std::uint8_t>(), n, a.format.bits, codes.data());
   const auto layout = layout_of(out.sizes(), a);
-  if (layout.scales() != static_cast<std::size_t>(scales.numel())) throw Error("has a wrong number of scales", "Dequantize");
+  if (layout.scales() != static_cast<std::size_t>(scales.numel()))
+    throw Error("has a wrong number of scales", "Dequantize");
   number::decode_tensor(a.format, codes.data(), layout, scales.contiguous().data_ptr<float>(), out.data_ptr<float>());
   return out;
 }

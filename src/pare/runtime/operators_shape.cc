@@ -60,7 +60,8 @@ at::Tensor pad(const Node& node, const Tensors& in) {
   const auto pads = integers(in[1]);
   const std::int64_t rank = in[0].dim();
   std::vector<std::int64_t> axes;
-  if (in.size() > 3 && in[3].defined()) axes = integers(in[3]);
+  if (in.size() > 3 && in[3].defined())
+    axes = integers(in[3]);
   else
     for (std::int64_t i = 0; i < rank; ++i) axes.push_back(i);
   if (pads.size() != 2 * axes.size()) throw Error("Pad has a wrong number of pads", printable(node.name));
@@ -156,9 +157,8 @@ void add_shape_operators(OperatorTable& table) {
     return Tensors{in[0].permute(n.as<model::TransposeAttributes>().permutation)};
   });
   set(Op::concat, [](const Node& n, const Tensors& in) { return Tensors{at::cat(in, n.as<AxisAttributes>().axis)}; });
-  set(Op::cast, [](const Node& n, const Tensors& in) {
-    return Tensors{in[0].to(torch_type(n.as<model::CastAttributes>().to))};
-  });
+  set(Op::cast,
+      [](const Node& n, const Tensors& in) { return Tensors{in[0].to(torch_type(n.as<model::CastAttributes>().to))}; });
   set(Op::range, [](const Node&, const Tensors& in) {
     return Tensors{at::arange(in[0].item(), in[1].item(), in[2].item(), in[0].options())};
   });

@@ -121,12 +121,10 @@ at::Tensor average_pool(const Node& node, const Tensors& in) {
   for (const auto dilation : w.dilations)
     if (dilation != 1) throw Error("AveragePool with dilations is not supported", printable(node.name));
   if (w.fits_torch())
-    return w.result(
-        at::avg_pool2d(w.x, w.kernel, w.strides, begins(w.pads), a.ceil_mode, a.count_include_pad));
+    return w.result(at::avg_pool2d(w.x, w.kernel, w.strides, begins(w.pads), a.ceil_mode, a.count_include_pad));
   const at::Tensor padded = pad_with(w.x, w.pads, 0);
   const at::Tensor sums = at::avg_pool2d(padded, w.kernel, w.strides, {0, 0}, a.ceil_mode, true, 1);
-  if (a.count_include_pad && !a.ceil_mode)
-    return w.result(sums / static_cast<double>(w.kernel[0] * w.kernel[1]));
+  if (a.count_include_pad && !a.ceil_mode) return w.result(sums / static_cast<double>(w.kernel[0] * w.kernel[1]));
   // an element counts where it is not padding, or where padding is counted and it is no overhang of ceil_mode
   const at::Tensor ones = at::ones_like(w.x.slice(0, 0, 1).slice(1, 0, 1));
   const at::Tensor mask = pad_with(ones, w.pads, a.count_include_pad ? 1 : 0);
@@ -162,7 +160,8 @@ void add_window_operators(OperatorTable& table) {
     const at::Tensor squares = (in[0] * in[0]).flatten(2).unsqueeze(1);
     const at::Tensor padded = at::constant_pad_nd(squares, {0, 0, before, after});
     const at::Tensor sums = at::avg_pool2d(padded, {a.size, 1}, {1, 1}, {0, 0}, false, true, 1).squeeze(1);
-    const at::Tensor scale = at::pow(sums.reshape(in[0].sizes()) * (a.alpha / static_cast<double>(a.size)) + a.bias, a.beta);
+    const at::Tensor scale =
+        at::pow(sums.reshape(in[0].sizes()) * (a.alpha / static_cast<double>(a.size)) + a.bias, a.beta);
     return Tensors{in[0] / scale};
   });
 }

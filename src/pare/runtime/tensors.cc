@@ -41,7 +41,8 @@ at::Tensor as_torch(std::shared_ptr<const model::Tensor> constant) {
   void* bytes = const_cast<std::uint8_t*>(constant->bytes.data());
   const auto options = at::TensorOptions().dtype(torch_type(constant->type));
   const auto shape = constant->shape;
-  return at::from_blob(bytes, shape, [constant](void*) {}, options);
+  return at::from_blob(
+      bytes, shape, [constant](void*) {}, options);
 }
 
 model::Tensor from_torch(const at::Tensor& tensor) {

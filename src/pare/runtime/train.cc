@@ -30,7 +30,8 @@ at::Tensor augmented(const at::Tensor& batch, Random& random, bool mirror) {
     at::Tensor image = batch[i];
     if (mirror && random.uniform() < 0.5) image = image.flip({2});
     const std::int64_t dy = shift(height), dx = shift(width);
-    const auto target = out[i].slice(1, std::max<std::int64_t>(0, dy), height + std::min<std::int64_t>(0, dy))
+    const auto target = out[i]
+                            .slice(1, std::max<std::int64_t>(0, dy), height + std::min<std::int64_t>(0, dy))
                             .slice(2, std::max<std::int64_t>(0, dx), width + std::min<std::int64_t>(0, dx));
     target.copy_(image.slice(1, std::max<std::int64_t>(0, -dy), height - std::max<std::int64_t>(0, dy))
                      .slice(2, std::max<std::int64_t>(0, -dx), width - std::max<std::int64_t>(0, dx)));
@@ -88,7 +89,8 @@ Trained train(Executor& network, const io::Dataset& data, const TrainOptions& op
     tensor.requires_grad_(true);
     (gradient_scale.contains(name) ? steps : weights).push_back(tensor);
   }
-  torch::optim::SGD optimizer(weights, torch::optim::SGDOptions(options.learning_rate).momentum(0.9).weight_decay(1e-4));
+  torch::optim::SGD optimizer(weights,
+                              torch::optim::SGDOptions(options.learning_rate).momentum(0.9).weight_decay(1e-4));
   if (!steps.empty())
     optimizer.add_param_group(torch::optim::OptimizerParamGroup(
         steps, std::make_unique<torch::optim::SGDOptions>(
@@ -110,8 +112,7 @@ Trained train(Executor& network, const io::Dataset& data, const TrainOptions& op
         group.options().set_lr(options.learning_rate * 0.5 * (1 + std::cos(std::numbers::pi * step / total)));
       const at::Tensor input = augmented(read_samples(data, samples), random, options.mirror);
       const at::Tensor output = network.run({input}).at(0);
-      const at::Tensor loss =
-          at::cross_entropy_loss(output, at::tensor(labels_of(data, samples), at::kLong));
+      const at::Tensor loss = at::cross_entropy_loss(output, at::tensor(labels_of(data, samples), at::kLong));
       optimizer.zero_grad();
       loss.backward();
       for (auto& [name, tensor] : network.parameters())
@@ -125,8 +126,7 @@ Trained train(Executor& network, const io::Dataset& data, const TrainOptions& op
       progress.step();
     }
     const double mean_loss = loss_sum / static_cast<double>(n);
-    if (!std::isfinite(mean_loss))
-      throw Error("diverged", "fine-tuning", "try a lower --learning-rate");
+    if (!std::isfinite(mean_loss)) throw Error("diverged", "fine-tuning", "try a lower --learning-rate");
     result.epochs.push_back({mean_loss, validate(network, data, split.validation, options.batch)});
     if (result.epochs.back().accuracy >= result.epochs[result.best].accuracy) {
       result.best = result.epochs.size() - 1;

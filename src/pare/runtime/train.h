@@ -31,10 +31,10 @@ struct Trained {
   std::size_t best = 0;       // the epoch of best validation accuracy, the last of equals
 };
 
-/// Trains the parameters of a trainable executor in place and leaves the best epoch's in them. A tenth of the samples, at
-/// most 1000, are held back for validation; images [channels, height, width] are mirrored and shifted by up to an eighth
-/// at random; SGD with momentum 0.9, weight decay 1e-4 and a cosine rate; loss: cross-entropy of the first output.
-/// Throws Error where there are no labels, or when the loss is no longer finite.
+/// Trains the parameters of a trainable executor in place and leaves the best epoch's in them. A tenth of the samples,
+/// at most 1000, are held back for validation; images [channels, height, width] are mirrored and shifted by up to an
+/// eighth at random; SGD with momentum 0.9, weight decay 1e-4 and a cosine rate; loss: cross-entropy of the first
+/// output. Throws Error where there are no labels, or when the loss is no longer finite.
 Trained train(Executor& network, const io::Dataset& data, const TrainOptions& options);
 
 }  // namespace pare::runtime

@@ -24,12 +24,9 @@ study::Study evaluate(const model::Model& model, const model::Recipe* recipe, co
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
   study::Study study{.verb = "evaluate", .workload = {"network", model.name, model.hash}};
-  study.conditions = {{"device", "cpu"},
-                      {"threads", at::get_num_threads()},
-                      {"data", data.name()},
-                      {"samples", count},
-                      {"batch", options.batch},
-                      {"spread_is", "half-width of the 95 % interval"}};
+  study.conditions = {{"device", "cpu"},        {"threads", at::get_num_threads()},
+                      {"data", data.name()},    {"samples", count},
+                      {"batch", options.batch}, {"spread_is", "half-width of the 95 % interval"}};
   study::Candidate candidate{.name = recipe ? "recipe" : "float32"};
   candidate.decision = {{"method", recipe ? recipe->method : "float32"}};
   if (!data.labels().empty()) {
@@ -38,8 +35,8 @@ study::Study evaluate(const model::Model& model, const model::Recipe* recipe, co
     candidate.costs.push_back({"top5", a.top5, "%", Better::higher, Provenance::measured});
     candidate.costs.push_back({"loss", a.loss, "nats", Better::lower, Provenance::measured});
   }
-  const double weight_bytes =
-      recipe ? static_cast<double>(model::stored_bytes(*recipe)) : static_cast<double>(model::count(model).weight_bytes);
+  const double weight_bytes = recipe ? static_cast<double>(model::stored_bytes(*recipe))
+                                     : static_cast<double>(model::count(model).weight_bytes);
   candidate.costs.push_back({"samples", static_cast<double>(count), "", Better::higher, Provenance::counted});
   candidate.costs.push_back({"seconds", seconds, "s", Better::lower, Provenance::measured});
   candidate.costs.push_back({"weight_bytes", weight_bytes, "bytes", Better::lower, Provenance::counted});

@@ -13,9 +13,7 @@ namespace {
 constexpr const char* provenances[] = {"measured", "simulated", "estimated", "counted"};
 
 Json to_json(const Cost& cost) {
-  Json json{{"value", cost.value},
-            {"unit", cost.unit},
-            {"better", cost.better == Better::higher ? "higher" : "lower"}};
+  Json json{{"value", cost.value}, {"unit", cost.unit}, {"better", cost.better == Better::higher ? "higher" : "lower"}};
   if (cost.spread) json["spread"] = *cost.spread;
   json["provenance"] = provenances[static_cast<int>(cost.provenance)];
   return json;
@@ -103,8 +101,7 @@ Candidate read_candidate(const Reader& reader) {
 Json to_json(const Study& study) {
   Json json{{"pare", study.version},
             {"verb", study.verb},
-            {"workload",
-             {{"kind", study.workload.kind}, {"name", study.workload.name}, {"hash", study.workload.hash}}},
+            {"workload", {{"kind", study.workload.kind}, {"name", study.workload.name}, {"hash", study.workload.hash}}},
             {"conditions", study.conditions},
             {"candidates", Json::array()},
             {"chosen", study.chosen}};
