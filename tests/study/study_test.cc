@@ -73,6 +73,18 @@ Study example() {
   return study;
 }
 
+TEST(Readable, UsesTheUnitsOfPeople) {
+  const auto shown = [](double value, const char* unit) {
+    return readable({.name = "x", .value = value, .unit = unit});
+  };
+  EXPECT_EQ(shown(1'200'000, "bytes"), "1.2 MB");
+  EXPECT_EQ(shown(512, "bytes"), "512 bytes");
+  EXPECT_EQ(shown(40'551'040, "MACs"), "40.6 M MACs");
+  EXPECT_EQ(shown(74.512, "%"), "74.51 %");
+  EXPECT_EQ(shown(0.0021, "s"), "2.1 ms");
+  EXPECT_EQ(shown(3, ""), "3");
+}
+
 TEST(Json, RoundTrips) {
   const Json json = to_json(example());
   EXPECT_EQ(to_json(from_json(json, "test")).dump(), json.dump());

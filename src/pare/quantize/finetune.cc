@@ -34,6 +34,23 @@ std::map<std::string, ScaleParameter> scale_parameters(const model::Model& appli
   return scales;
 }
 
+/// The network whose weights carry the gains that correction put into the recipe's scales: quantised with those scales
+/// they give the recipe's codes again.
+model::Model latent_network(const Calibrated& network, const Plan& plan, const model::Recipe& recipe) {
+  model::Model latent = *network.network;
+  for (const model::QuantizedTensor& tensor : recipe.tensors) {
+    if (tensor.kind != model::TensorKind::weight) continue;
+    const model::ValueId id = latent.find(tensor.value);
+    model::Tensor weight = *latent.value(id).constant;
+    const auto layout = number::layout(weight.shape, tensor.granularity, tensor.axis, tensor.group_size);
+    const auto now = number::spread_scales(layout, tensor.scales.data());
+    const auto before = number::spread_scales(layout, plan.tensors.at(id).fit.scales.data());
+    for (std::size_t i = 0; i < now.size(); ++i) weight.data<float>()[i] *= now[i] / before[i];
+    latent.value(id).constant = std::make_shared<const model::Tensor>(std::move(weight));
+  }
+  return latent;
+}
+
 runtime::TrainOptions train_options(const Options& options) {
   return {.epochs = options.finetune_epochs,
           .learning_rate = options.learning_rate,
@@ -45,9 +62,10 @@ runtime::TrainOptions train_options(const Options& options) {
 
 }  // namespace
 
-Finetuned finetune_quantized(const Calibrated& network, const model::Recipe& recipe, const io::Dataset& training,
-                             const Options& options) {
-  const model::Model applied = model::apply(*network.network, recipe, model::WeightForm::trainable);
+Finetuned finetune_quantized(const Calibrated& network, const Plan& plan, const model::Recipe& recipe,
+                             const io::Dataset& training, const Options& options) {
+  const model::Model applied =
+      model::apply(latent_network(network, plan, recipe), recipe, model::WeightForm::trainable);
   Executor executor(applied, /*trainable=*/true);
   const auto scales = scale_parameters(applied, network);
   Finetuned result{.recipe = recipe};
@@ -66,9 +84,14 @@ Finetuned finetune_quantized(const Calibrated& network, const model::Recipe& rec
     number::encode_tensor(tensor.format, recipe.ties, w.data_ptr<float>(), layout, tensor.scales.data(), codes.data());
     number::pack(codes.data(), codes.size(), tensor.format.bits, tensor.packed.data());
   }
-  for (auto* constants : {&result.recipe.constants, &result.recipe.added_biases})
-    for (auto& [name, tensor] : *constants)
-      if (const auto found = trained.find(name); found != trained.end()) tensor = runtime::from_torch(found->second);
+  for (auto& [name, tensor] : result.recipe.constants)
+    if (const auto found = trained.find(name); found != trained.end()) tensor = runtime::from_torch(found->second);
+  for (const model::Node& node : applied.nodes) {
+    const auto added = result.recipe.added_biases.find(node.name);
+    if (added == result.recipe.added_biases.end() || node.inputs.size() < 3) continue;
+    if (const auto found = trained.find(applied.value(node.inputs[2]).name); found != trained.end())
+      added->second = runtime::from_torch(found->second);
+  }
   return result;
 }
 

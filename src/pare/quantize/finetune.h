@@ -16,10 +16,10 @@ struct Finetuned {
   model::Model network;  // of the float network: constants replaced
 };
 
-/// Trains for options.finetune_epochs as runtime::train does: weights, biases and scales. Throws Error where there are
-/// no labels.
-Finetuned finetune_quantized(const Calibrated& network, const model::Recipe& recipe, const io::Dataset& training,
-                             const Options& options);
+/// Trains for options.finetune_epochs as runtime::train does: weights, biases and scales, from `recipe`, which was made
+/// from `plan`. Throws Error where there are no labels.
+Finetuned finetune_quantized(const Calibrated& network, const Plan& plan, const model::Recipe& recipe,
+                             const io::Dataset& training, const Options& options);
 
 /// The float network trained the same way: what the quantised one is to be compared with.
 Finetuned finetune_float(const model::Model& model, const io::Dataset& training, const Options& options);

@@ -167,7 +167,7 @@ class Verb {
     add_recipe(name, decision, details, chosen.recipe, chosen.plan, chosen.divergence, search_seconds);
 
     if (options_.finetune_epochs == 0) return;
-    const Finetuned tuned = finetune_quantized(network_, chosen.recipe, training_, options_);
+    const Finetuned tuned = finetune_quantized(network_, chosen.plan, chosen.recipe, training_, options_);
     decision["finetune_epochs"] = options_.finetune_epochs;
     details["finetune"] = finetune_details(tuned);
     const double divergence =

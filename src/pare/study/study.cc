@@ -65,13 +65,13 @@ std::string readable(const Cost& cost) {
     const char* prefix;
   };
   static constexpr std::array steps{Step{1e12, "T"}, Step{1e9, "G"}, Step{1e6, "M"}, Step{1e3, "k"}};
-  const std::string unit = cost.unit == "bytes" ? "B" : cost.unit;
-  const bool counts = cost.unit == "bytes" || cost.unit == "MACs" || cost.unit == "parameters" || cost.unit == "cycles";
-  if (counts)
+  const bool counts = cost.unit == "MACs" || cost.unit == "parameters" || cost.unit == "cycles";
+  const std::string unit = cost.unit == "bytes" ? "B" : counts ? " " + cost.unit : cost.unit;
+  if (counts || cost.unit == "bytes")
     for (const auto& step : steps)
       if (std::abs(v) >= step.size) return fmt::format("{:.3g} {}{}", v / step.size, step.prefix, unit);
   if (cost.unit == "s" && v != 0 && std::abs(v) < 0.1) return fmt::format("{:.3g} ms", v * 1e3);
-  return fmt::format("{:.4g}{}{}", v, unit.empty() ? "" : " ", unit);
+  return fmt::format("{:.4g}{}{}", v, cost.unit.empty() ? "" : " ", cost.unit);
 }
 
 }  // namespace pare::study
