@@ -33,12 +33,13 @@ std::vector<NamedPlan> plans_of(const FitTable& table, const std::string& method
   if (options.select == Select::tensor) return plans;
   for (const auto& family : options.families) plans.push_back({family, table.single(family)});
   // the pairs that a network of linear layers and rectifiers suggests: near-symmetric weights, one-sided activations
-  for (const auto& weights : options.families)
-    for (const auto& activations : options.families)
-      if (weights != activations && (weights == "int" || weights == "flint") &&
-          (activations == "flint" || activations == "int"))
-        plans.push_back(
-            {fmt::format("weights {}, activations {}", weights, activations), table.split(weights, activations)});
+  const auto offered = [&](const char* family) {
+    return std::ranges::find(options.families, family) != options.families.end();
+  };
+  if (offered("int") && offered("flint")) {
+    plans.push_back({"weights int, activations flint", table.split("int", "flint")});
+    plans.push_back({"weights flint, activations int", table.split("flint", "int")});
+  }
   return plans;
 }
 

@@ -179,7 +179,9 @@ class Verb {
   const std::vector<NetworkCandidate>& candidates(const std::string& method, int bits, const Options& options) {
     const std::tuple key{method, bits, options.select};
     if (const auto found = searched_.find(key); found != searched_.end()) return found->second;
-    return searched_[key] = network_candidates(network_, judge_, method, bits, options);
+    auto& tried = searched_[key] = network_candidates(network_, judge_, method, bits, options);
+    for (std::size_t i = 1; i < tried.size(); ++i) tried[i].recipe = {};  // of the others only the figures are told
+    return tried;
   }
 
   void add_recipe(const std::string& name, const Json& decision, const Json& details, const model::Recipe& recipe,
