@@ -34,7 +34,7 @@ struct Options {
 
   // fine-tuning
   int finetune_epochs = 0;
-  double learning_rate = 1e-2;
+  double learning_rate = 1e-3;
   bool mirror = true;  // images may be mirrored when training (not so digits or text)
 };
 

@@ -12,7 +12,7 @@ namespace pare::runtime {
 
 struct TrainOptions {
   int epochs = 1;
-  double learning_rate = 1e-2;
+  double learning_rate = 1e-3;
   std::size_t batch = 128;
   std::uint64_t seed = 0;
   bool mirror = true;  // images may be mirrored (not so digits or text)
