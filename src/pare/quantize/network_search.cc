@@ -74,11 +74,6 @@ at::Tensor selection_logits(const Calibrated& network, const model::Recipe& reci
   return at::cat(run_batches(runtime::Executor(model::apply(*network.network, recipe)), judge.selection));
 }
 
-std::string NetworkCandidate::name() const {
-  return fmt::format("{}, {} window, {} corrected", rule, free_window ? "free" : "published",
-                     correction == Correction::none ? "not" : quantize::name(correction));
-}
-
 std::vector<NetworkCandidate> network_candidates(const Calibrated& network, const Judge& judge,
                                                  const std::string& method, int bits, const Options& options) {
   const std::vector<std::string> families = method == "ant" ? options.families : std::vector<std::string>{method};

@@ -35,8 +35,6 @@ struct NetworkCandidate {
   Plan plan;
   model::Recipe recipe;
   double divergence = 0;  // mean Kullback–Leibler divergence over the selection samples, nats
-
-  std::string name() const;  // "int, published window, mean corrected"
 };
 
 /// The candidates of a method at a width, best first. Method "ant": all families of options.families alone, ANT by

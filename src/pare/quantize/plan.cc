@@ -58,8 +58,7 @@ number::Layout weight_layout(const model::Model& model, const Layer& layer, cons
 }
 
 FitTable::FitTable(const Calibrated& network, const std::vector<std::string>& families, int bits, bool free_window,
-                   const Options& options)
-    : bits_(bits) {
+                   const Options& options) {
   for (const Layer& layer : network.layers) {
     if (fits_.contains(layer.weight)) continue;
     const auto& weight = *network.network->value(layer.weight).constant;

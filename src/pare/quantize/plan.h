@@ -56,14 +56,10 @@ class FitTable {
   Plan least_error() const;
   /// Weights in one family, activations in another.
   Plan split(const std::string& weight_family, const std::string& activation_family) const;
-  /// All fits of a tensor, in the order of the families.
-  const std::vector<TensorPlan>& fits(model::ValueId tensor) const { return fits_.at(tensor); }
-  int bits() const { return bits_; }
 
  private:
   const TensorPlan& fit(model::ValueId tensor, const std::string& family) const;
 
-  int bits_;
   std::map<model::ValueId, std::vector<TensorPlan>> fits_;
   std::map<model::ValueId, std::vector<std::string>> families_;  // beside fits_
   std::map<model::ValueId, bool> is_weight_;
