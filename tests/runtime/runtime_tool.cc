@@ -1,9 +1,14 @@
-// Runs an ONNX file on arrays: runtime_tool MODEL IN.npz OUT.npz [--exported FILE]; inputs by name, outputs by name.
+// Runs an ONNX file on arrays: runtime_tool MODEL IN.npz OUT.npz; inputs by name, outputs by name.
+// runtime_tool -: the same for every three lines on standard input; answers with a line each, "ok" or what is wrong.
+// runtime_tool operators: the operators that the importer knows.
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
 #include <cstdio>
 #include <cstring>
+#include <iostream>
+#include <string>
+#include <string_view>
 
 #include "pare/base/error.h"
 #include "pare/io/npz.h"
@@ -16,15 +21,15 @@ namespace {
 using namespace pare;
 
 at::Tensor to_torch(const io::Array& array) {
-  at::ScalarType type = at::kFloat;
-  if (array.kind == 'f')
-    type = array.item_bytes == 8 ? at::kDouble : array.item_bytes == 2 ? at::kHalf : at::kFloat;
-  else if (array.kind == 'b')
-    type = at::kBool;
-  else if (array.kind == 'i')
-    type = array.item_bytes == 8 ? at::kLong : array.item_bytes == 4 ? at::kInt : at::kChar;
-  else
-    type = at::kByte;
+  using enum model::ElementType;
+  const auto sized = [&](auto one, auto two, auto four, auto eight) {
+    return array.item_bytes == 1 ? one : array.item_bytes == 2 ? two : array.item_bytes == 4 ? four : eight;
+  };
+  const model::ElementType of = array.kind == 'f'   ? sized(f16, f16, f32, f64)
+                                : array.kind == 'b' ? boolean
+                                : array.kind == 'i' ? sized(i8, i16, i32, i64)
+                                                    : sized(u8, u16, u32, u64);
+  const at::ScalarType type = runtime::torch_type(of);
   at::Tensor t = at::empty(array.shape, type);
   std::memcpy(t.data_ptr(), array.bytes.data(), array.bytes.size());
   return t;
@@ -33,29 +38,51 @@ at::Tensor to_torch(const io::Array& array) {
 io::Array to_array(const at::Tensor& tensor) {
   const at::Tensor t = tensor.contiguous();
   const bool floating = t.is_floating_point();
-  const char kind = t.scalar_type() == at::kBool ? 'b' : floating ? 'f' : t.scalar_type() == at::kByte ? 'u' : 'i';
+  const bool is_unsigned = !floating && std::string_view(model::name(runtime::model_type(t.scalar_type())))[0] == 'u';
+  const char kind = t.scalar_type() == at::kBool ? 'b' : floating ? 'f' : is_unsigned ? 'u' : 'i';
   io::Array array{kind, static_cast<int>(t.element_size()), t.sizes().vec(), {}};
   array.bytes.assign(static_cast<const char*>(t.data_ptr()), t.nbytes());
   return array;
 }
 
+void run_file(const std::string& model_path, const std::string& in, const std::string& out) {
+  const model::Model model = model::read_onnx(model_path);
+  const auto arrays = io::read_npz(in);
+  const c10::NoGradGuard no_gradients;
+  std::vector<at::Tensor> inputs;
+  for (const auto id : model.inputs) inputs.push_back(to_torch(arrays.at(model.value(id).name)));
+  const auto outputs = runtime::Executor(model).run(inputs);
+  std::map<std::string, io::Array> results;
+  for (std::size_t i = 0; i < outputs.size(); ++i) results[model.value(model.outputs[i]).name] = to_array(outputs[i]);
+  io::write_npz(out, results);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) return 2;
-  try {
-    const model::Model model = model::read_onnx(argv[1]);
-    const auto arrays = io::read_npz(argv[2]);
-    const c10::NoGradGuard no_gradients;
-    std::vector<at::Tensor> inputs;
-    for (const auto id : model.inputs) inputs.push_back(to_torch(arrays.at(model.value(id).name)));
-    const auto outputs = runtime::Executor(model).run(inputs);
-    std::map<std::string, io::Array> results;
-    for (std::size_t i = 0; i < outputs.size(); ++i) results[model.value(model.outputs[i]).name] = to_array(outputs[i]);
-    io::write_npz(argv[3], results);
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "%s\n", e.what());
-    return 1;
+  const std::string first = argc > 1 ? argv[1] : "";
+  if (argc == 2 && first == "operators") {
+    for (const auto& name : model::onnx_operators()) std::printf("%s\n", name.c_str());
+    return 0;
   }
-  return 0;
+  const auto attempt = [](const std::string& model_path, const std::string& in, const std::string& out) {
+    try {
+      run_file(model_path, in, out);
+      return std::string();
+    } catch (const std::exception& e) {
+      return std::string(e.what());
+    }
+  };
+  if (argc == 2 && first == "-") {
+    std::string model_path, in, out;
+    while (std::getline(std::cin, model_path) && std::getline(std::cin, in) && std::getline(std::cin, out)) {
+      const std::string problem = attempt(model_path, in, out);
+      std::cout << (problem.empty() ? "ok" : problem) << std::endl;
+    }
+    return 0;
+  }
+  if (argc != 4) return 2;
+  const std::string problem = attempt(argv[1], argv[2], argv[3]);
+  if (!problem.empty()) std::fprintf(stderr, "%s\n", problem.c_str());
+  return problem.empty() ? 0 : 1;
 }

@@ -63,66 +63,146 @@ struct Value {
 
 /// Operators, by their ONNX names; below the line, pare's own domain.
 enum class Op {
+  abs,
+  acos,
+  acosh,
   add,
+  logical_and,
+  arg_max,
+  arg_min,
+  asin,
+  asinh,
+  atan,
+  atanh,
+  attention,
   average_pool,
   batch_normalization,
+  bit_shift,
+  bitwise_and,
+  bitwise_not,
+  bitwise_or,
+  bitwise_xor,
   cast,
+  cast_like,
+  ceil,
+  celu,
   clip,
   concat,
   constant_of_shape,
   conv,
+  conv_integer,
+  conv_transpose,
+  cos,
+  cosh,
+  cumsum,
+  depth_to_space,
+  dequantize_linear,
   div,
   dropout,
+  dynamic_quantize_linear,
+  einsum,
   elu,
   equal,
   erf,
   exp,
   expand,
+  eye_like,
   flatten,
+  floor,
   gather,
+  gather_elements,
+  gather_nd,
+  gelu,
   gemm,
   global_average_pool,
   global_max_pool,
   greater,
+  greater_or_equal,
+  group_normalization,
+  hardmax,
   hard_sigmoid,
   hard_swish,
   identity,
+  instance_normalization,
+  is_inf,
+  is_nan,
+  layer_normalization,
   leaky_relu,
   less,
+  less_or_equal,
   log,
   log_softmax,
+  lp_normalization,
   lrn,
   matmul,
+  matmul_integer,
   max,
   max_pool,
+  mean,
+  mean_variance_normalization,
   min,
+  mish,
   mod,
   mul,
   neg,
+  non_zero,
+  logical_not,
+  one_hot,
+  logical_or,
   pad,
   pow,
   prelu,
+  qlinear_conv,
+  qlinear_matmul,
+  quantize_linear,
   range,
   reciprocal,
+  reduce_l1,
+  reduce_l2,
+  reduce_log_sum,
+  reduce_log_sum_exp,
   reduce_max,
   reduce_mean,
   reduce_min,
+  reduce_prod,
   reduce_sum,
+  reduce_sum_square,
   relu,
   reshape,
+  resize,
+  rms_normalization,
+  rotary_embedding,
+  round,
+  scatter_elements,
+  scatter_nd,
+  selu,
   shape,
+  shrink,
   sigmoid,
+  sign,
+  sin,
+  sinh,
+  size,
   slice,
   softmax,
   softplus,
+  softsign,
+  space_to_depth,
   split,
   sqrt,
   squeeze,
   sub,
+  sum,
+  tan,
   tanh,
+  thresholded_relu,
+  tile,
+  top_k,
   transpose,
+  trilu,
   unsqueeze,
   where,
+  logical_xor,
   // pare's own
   fake_quantize,
   dequantize,
@@ -156,13 +236,13 @@ struct BatchNormalizationAttributes {
 };
 struct AxisAttributes {
   std::int64_t axis = 0;
-};  // concat, flatten, gather, softmax, log_softmax, split
+};  // concat, flatten, gather, gather_elements, hardmax, one_hot, softmax, log_softmax, split
 struct CastAttributes {
   ElementType to = ElementType::f32;
 };
 struct ScalarAttributes {
   float alpha = 0, beta = 0;
-};  // leaky_relu, elu (alpha); hard_sigmoid (alpha, beta)
+};  // leaky_relu, elu, celu, thresholded_relu (alpha); hard_sigmoid, selu, shrink (alpha, beta)
 struct TransposeAttributes {
   std::vector<std::int64_t> permutation;
 };
@@ -190,6 +270,93 @@ struct LrnAttributes {
 struct ModAttributes {
   bool fmod = false;
 };
+struct ArgAttributes {  // arg_max, arg_min
+  std::int64_t axis = 0;
+  bool keep_dims = true, select_last = false;
+};
+struct TopKAttributes {
+  std::int64_t axis = -1;
+  bool largest = true;
+};
+struct CumSumAttributes {
+  bool exclusive = false, reverse = false;
+};
+struct TriluAttributes {
+  bool upper = true;
+};
+enum class Reduction { none, add, mul, max, min };
+struct ScatterAttributes {
+  std::int64_t axis = 0;  // scatter_elements
+  Reduction reduction = Reduction::none;
+};
+struct GatherNdAttributes {
+  std::int64_t batch_dims = 0;
+};
+struct EinsumAttributes {
+  std::string equation;
+};
+struct EyeLikeAttributes {
+  std::int64_t k = 0;
+  bool typed = false;  // false: of the input's type
+  ElementType type = ElementType::f32;
+};
+struct IsInfAttributes {
+  bool negative = true, positive = true;
+};
+struct BitShiftAttributes {
+  bool left = true;
+};
+struct GeluAttributes {
+  bool tanh = false;  // the approximation
+};
+struct NormalizationAttributes {  // layer, RMS (from `axis` on), instance and group
+  std::int64_t axis = -1;
+  float epsilon = 1e-5f;
+  std::int64_t groups = 1;
+};
+struct LpNormalizationAttributes {
+  std::int64_t axis = -1, p = 2;
+};
+struct AxesAttributes {
+  std::vector<std::int64_t> axes;
+};  // mean_variance_normalization
+struct ConvTransposeAttributes {
+  ConvAttributes window;
+  std::vector<std::int64_t> output_padding, output_shape;
+};
+struct DepthAttributes {  // depth_to_space, space_to_depth
+  std::int64_t block = 1;
+  bool column_row_depth = false;
+};
+enum class ResizeMode { nearest, linear, cubic };
+enum class ResizeCoordinates { half_pixel, half_pixel_symmetric, pytorch_half_pixel, align_corners, asymmetric };
+enum class ResizeRounding { prefer_floor, prefer_ceil, floor, ceil };
+enum class ResizeAspect { stretch, not_larger, not_smaller };
+struct ResizeAttributes {  // inputs: data, (unused), scales or none, sizes or none
+  ResizeMode mode = ResizeMode::nearest;
+  ResizeCoordinates coordinates = ResizeCoordinates::half_pixel;
+  ResizeRounding rounding = ResizeRounding::prefer_floor;
+  ResizeAspect aspect = ResizeAspect::stretch;
+  float cubic = -0.75f;
+  bool exclude_outside = false, antialias = false;
+  std::vector<std::int64_t> axes;  // empty: all
+};
+struct LinearAttributes {  // quantize_linear, dequantize_linear
+  std::int64_t axis = 1, block = 0;
+  bool typed = false;  // false: of the zero point's type, uint8 without one
+  ElementType type = ElementType::u8;
+};
+struct AttentionAttributes {
+  bool causal = false;
+  std::int64_t query_heads = 0, key_heads = 0;  // 0: the inputs have four axes
+  float scale = 0;                              // 0: one over the square root of the width of a head
+  float softcap = 0;                            // 0: none
+  std::int64_t product_output = 0;              // which stage of the products the fourth output gives
+};
+struct RotaryAttributes {
+  bool interleaved = false;
+  std::int64_t heads = 0, width = 0;  // 0: the input has four axes; all of the head is turned
+};
 
 using number::Granularity;
 
@@ -208,11 +375,15 @@ using Attributes =
     std::variant<NoAttributes, ConvAttributes, PoolAttributes, GemmAttributes, BatchNormalizationAttributes,
                  AxisAttributes, CastAttributes, ScalarAttributes, TransposeAttributes, ReduceAttributes, PadAttributes,
                  ShapeAttributes, ReshapeAttributes, ConstantOfShapeAttributes, LrnAttributes, ModAttributes,
-                 QuantizeAttributes>;
+                 QuantizeAttributes, ArgAttributes, TopKAttributes, CumSumAttributes, TriluAttributes,
+                 ScatterAttributes, GatherNdAttributes, EinsumAttributes, EyeLikeAttributes, IsInfAttributes,
+                 BitShiftAttributes, GeluAttributes, NormalizationAttributes, LpNormalizationAttributes, AxesAttributes,
+                 ConvTransposeAttributes, DepthAttributes, ResizeAttributes, LinearAttributes, AttentionAttributes,
+                 RotaryAttributes>;
 
 /// Operators whose ONNX form moved attributes to inputs over the opsets are held in the newest form: axes, pads, slice
 /// bounds, clip limits and split sizes are inputs (constants where they were attributes). Beyond that, a Model that was
-/// read has: Split always with its sizes, Pad with pads of every axis and no axes, Softmax over one axis, no Dropout.
+/// read has: Split always with its sizes, Pad with pads of every axis (where they are constants), Softmax over one axis, no Dropout.
 struct Node {
   std::string name;  // distinct within the model; made up where the file has none
   Op op = Op::identity;

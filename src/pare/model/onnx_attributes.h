@@ -19,6 +19,7 @@ class NodeReader {
 
   [[noreturn]] void fail(const std::string& what, const std::string& mend = {}) const;
   int opset() const { return opset_; }
+  const std::string& op_type() const { return proto_.op_type(); }
 
   // Each of these marks the attribute as known; absent ones give nullopt or the default. Throws Error for another type.
   std::optional<std::int64_t> integer(const std::string& name);
@@ -38,8 +39,12 @@ class NodeReader {
   /// Constants that take the place of attributes of older opsets, by the number of the input.
   void set_input(std::size_t i, Tensor tensor) { added_inputs_.insert_or_assign(i, std::move(tensor)); }
   const std::map<std::size_t, Tensor>& added_inputs() const { return added_inputs_; }
-  void drop_input(std::size_t i) { dropped_inputs_.insert(i); }
-  bool dropped(std::size_t i) const { return dropped_inputs_.contains(i); }
+  /// Input `from` of this opset is input `to` of the newest form.
+  void move_input(std::size_t from, std::size_t to) { moved_inputs_.emplace(from, to); }
+  const std::map<std::size_t, std::size_t>& moved_inputs() const { return moved_inputs_; }
+  /// An input without meaning, left out.
+  void empty_input(std::size_t i) { emptied_inputs_.insert(i); }
+  bool emptied(std::size_t i) const { return emptied_inputs_.contains(i); }
 
  private:
   const onnx::AttributeProto* find(const std::string& name, int type, const char* type_name);
@@ -51,7 +56,8 @@ class NodeReader {
   std::map<std::string, const onnx::AttributeProto*> attributes_;
   std::set<std::string> known_;
   std::map<std::size_t, Tensor> added_inputs_;
-  std::set<std::size_t> dropped_inputs_;
+  std::map<std::size_t, std::size_t> moved_inputs_;
+  std::set<std::size_t> emptied_inputs_;
 };
 
 /// One operator as the importer knows it.

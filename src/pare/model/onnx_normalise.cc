@@ -30,6 +30,7 @@ void settle_pad(Model& model, Node& node, FreshNames& names) {
   if (node.inputs.size() < 4 || node.inputs[3] == no_value) return;
   const Value& data = model.value(node.inputs[0]);
   const auto pads = model.value(node.inputs[1]).constant, axes = model.value(node.inputs[3]).constant;
+  if (data.shape_known && (!pads || !axes)) return;  // the runtime sees them
   if (!data.shape_known || !pads || !axes) throw Error("needs a known rank, pads and axes", describe(node));
   const auto rank = static_cast<std::int64_t>(data.shape.size());
   const std::vector<std::int64_t> some = pads->integers(), which = axes->integers();
@@ -67,6 +68,11 @@ void normalise(Model& model, int opset) {
     if (opset < 13 && (node.op == Op::softmax || node.op == Op::log_softmax)) settle_softmax(model, node);
     if (node.op == Op::pad) settle_pad(model, node, names);
     if (node.op == Op::split) settle_split(model, node, names);
+    if (node.op == Op::cast_like) {
+      node.op = Op::cast;
+      node.attributes = CastAttributes{model.value(node.inputs[1]).type};
+      node.inputs.resize(1);
+    }
   }
   drop_unneeded_nodes(model);
   drop_unneeded_values(model);

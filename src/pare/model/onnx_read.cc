@@ -2,6 +2,7 @@
 // tensors and attributes; shapes are checked by infer_shapes.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <climits>
 #include <unordered_map>
 
@@ -10,6 +11,7 @@
 #include "pare/model/graph_edit.h"
 #include "pare/model/onnx.h"
 #include "pare/model/onnx_attributes.h"
+#include "pare/model/onnx_inline.h"
 #include "pare/model/onnx_normalise.h"
 #include "pare/model/shapes.h"
 
@@ -75,9 +77,6 @@ class GraphReader {
     if (opset_ < oldest_opset || opset_ > newest_opset)
       fail(fmt::format("opset {} is not known", opset_),
            fmt::format("export with an opset from {} to {}", oldest_opset, newest_opset));
-    for (const auto& function : proto_.functions())
-      if (function.domain().empty() || function.domain() == "ai.onnx")
-        fail(fmt::format("a local function takes the place of the operator {}", printable(function.name())));
   }
 
   void check_name(const std::string& name) {
@@ -155,14 +154,9 @@ class GraphReader {
                               : proto.output_size() > 0 ? "-> " + proto.output(0)
                                                         : "";
     const std::string where = fmt::format("{}: {} '{}'", where_, printable(proto.op_type()), printable(label));
-    if (!proto.domain().empty() && proto.domain() != "ai.onnx") {
-      for (const auto& function : proto_.functions())
-        if (function.domain() == proto.domain() && function.name() == proto.op_type())
-          throw Error("calls a local function, which pare does not know", where,
-                      "inline functions: onnx.inliner.inline_local_functions");
+    if (!proto.domain().empty() && proto.domain() != "ai.onnx")
       throw Error(fmt::format("is of the domain '{}', which pare does not know", printable(proto.domain())), where,
                   "export with standard operators");
-    }
     NodeReader reader(proto, opset(), where, external_);
     if (proto.op_type() == "Constant") return read_constant(proto, reader);
 
@@ -182,6 +176,12 @@ class GraphReader {
     for (const auto& input : proto.input()) node.inputs.push_back(input.empty() ? no_value : resolve(input, where));
     if (known->op == Op::dropout) return read_dropout(proto, node, reader);
     if (known->op == Op::identity) return alias(proto, std::move(node));
+    for (const auto& [from, to] : reader.moved_inputs()) {
+      node.inputs.resize(std::max(node.inputs.size(), to + 1), no_value);
+      std::swap(node.inputs[from], node.inputs[to]);
+    }
+    for (std::size_t i = 0; i < node.inputs.size(); ++i)
+      if (reader.emptied(i)) node.inputs[i] = no_value;
     for (const auto& [i, tensor] : reader.added_inputs()) {
       if (node.inputs.size() <= i) node.inputs.resize(i + 1, no_value);
       if (node.inputs[i] != no_value) reader.fail(fmt::format("has {} inputs, too many in this opset", i + 1));
@@ -260,6 +260,7 @@ Model parse_onnx(std::string_view bytes, const std::string& where, const std::fi
   if (!proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
     throw Error("the file is no ONNX model, is cut short, or is nested too deeply", where);
   if (!proto.has_graph()) throw Error("the file holds no network", where, "it is no ONNX model, or a damaged one");
+  inline_functions(proto, where);
   GraphReader reader(proto, where, folder);
   Model model = reader.read();
   try {

@@ -14,13 +14,57 @@ namespace {
 
 constexpr int usual_opset = 13;
 
-bool is_reduce_of_18(Op op) { return op == Op::reduce_max || op == Op::reduce_mean || op == Op::reduce_min; }
+bool is_reduce_of_18(Op op) {
+  switch (op) {
+    case Op::reduce_l1:
+    case Op::reduce_l2:
+    case Op::reduce_log_sum:
+    case Op::reduce_log_sum_exp:
+    case Op::reduce_max:
+    case Op::reduce_mean:
+    case Op::reduce_min:
+    case Op::reduce_prod:
+    case Op::reduce_sum_square: return true;
+    default: return false;
+  }
+}
 
 /// The first opset that has the node in the form that the Model holds it.
 int opset_of(const Model& model, const Node& node) {
   const auto input_type = [&] { return model.value(node.inputs[0]).type; };
   switch (node.op) {
-    case Op::hard_swish: return 14;
+    case Op::hard_swish:
+    case Op::trilu: return 14;
+    case Op::scatter_elements:
+    case Op::scatter_nd: {
+      const Reduction r = node.as<ScatterAttributes>().reduction;
+      return r == Reduction::none ? usual_opset : r == Reduction::max || r == Reduction::min ? 18 : 16;
+    }
+    case Op::pad: return node.inputs.size() > 3 ? 18 : usual_opset;
+    case Op::layer_normalization: return 17;
+    case Op::bitwise_and:
+    case Op::bitwise_not:
+    case Op::bitwise_or:
+    case Op::bitwise_xor:
+    case Op::mish: return 18;
+    case Op::gelu: return 20;
+    case Op::group_normalization:
+      return model.value(node.inputs[1]).shape == Shape{{node.as<NormalizationAttributes>().groups, {}}} ? 18 : 21;
+    case Op::resize: {
+      const auto& a = node.as<ResizeAttributes>();
+      if (a.coordinates == ResizeCoordinates::half_pixel_symmetric) return 19;
+      return !a.axes.empty() || a.aspect != ResizeAspect::stretch ? 18 : usual_opset;
+    }
+    case Op::quantize_linear:
+    case Op::dequantize_linear: {
+      const auto& a = node.as<LinearAttributes>();
+      const ElementType type = model.value(node.op == Op::quantize_linear ? node.outputs[0] : node.inputs[0]).type;
+      if (a.block > 0 || a.typed || type == ElementType::i16 || type == ElementType::u16) return 21;
+      return model.value(node.inputs[1]).type == ElementType::f32 ? usual_opset : 19;
+    }
+    case Op::attention:
+    case Op::rms_normalization:
+    case Op::rotary_embedding: return 23;
     case Op::reshape: return node.as<ReshapeAttributes>().allow_zero ? 14 : usual_opset;
     case Op::shape: {
       const auto& a = node.as<ShapeAttributes>();
@@ -31,9 +75,15 @@ int opset_of(const Model& model, const Node& node) {
       const bool dilated = std::any_of(dilations.begin(), dilations.end(), [](auto d) { return d != 1; });
       return dilated ? 19 : usual_opset;
     }
+    case Op::reduce_l1:
+    case Op::reduce_l2:
+    case Op::reduce_log_sum:
+    case Op::reduce_log_sum_exp:
     case Op::reduce_max:
     case Op::reduce_mean:
-    case Op::reduce_min: {  // axes are an attribute before 18
+    case Op::reduce_min:
+    case Op::reduce_prod:
+    case Op::reduce_sum_square: {  // axes are an attribute before 18
       const bool open = node.inputs.size() > 1 && node.inputs[1] != no_value && !model.value(node.inputs[1]).constant;
       return open || node.as<ReduceAttributes>().noop_with_empty_axes ? 18 : usual_opset;
     }
@@ -54,7 +104,7 @@ int opset_of(const Model& model, const Node& node) {
 }
 
 /// The oldest format version that may carry an opset (ONNX Versioning.md).
-int ir_version_of(int opset) { return opset >= 19 ? 9 : opset >= 15 ? 8 : 7; }
+int ir_version_of(int opset) { return opset >= 23 ? 11 : opset >= 21 ? 10 : opset >= 19 ? 9 : opset >= 15 ? 8 : 7; }
 
 template <typename Window>
 void write_window(const Window& a, onnx::NodeProto* proto) {
@@ -95,8 +145,10 @@ struct AttributeWriter {
   void operator()(const AxisAttributes& a) const { set_attribute(proto, "axis", a.axis); }
   void operator()(const CastAttributes& a) const { set_attribute(proto, "to", std::int64_t{onnx_type(a.to)}); }
   void operator()(const ScalarAttributes& a) const {
-    set_attribute(proto, "alpha", a.alpha);
+    set_attribute(proto, node.op == Op::shrink ? "lambd" : "alpha", a.alpha);
     if (node.op == Op::hard_sigmoid) set_attribute(proto, "beta", a.beta);
+    if (node.op == Op::selu) set_attribute(proto, "gamma", a.beta);
+    if (node.op == Op::shrink) set_attribute(proto, "bias", a.beta);
   }
   void operator()(const TransposeAttributes& a) const { set_attribute(proto, "perm", a.permutation); }
   void operator()(const ReduceAttributes& a) const {
@@ -133,6 +185,93 @@ struct AttributeWriter {
   }
   void operator()(const ModAttributes& a) const { set_attribute(proto, "fmod", std::int64_t{a.fmod}); }
   void operator()(const QuantizeAttributes&) const {}  // lowered
+  void operator()(const ArgAttributes& a) const {
+    set_attribute(proto, "axis", a.axis);
+    set_attribute(proto, "keepdims", std::int64_t{a.keep_dims});
+    set_attribute(proto, "select_last_index", std::int64_t{a.select_last});
+  }
+  void operator()(const TopKAttributes& a) const {
+    set_attribute(proto, "axis", a.axis);
+    set_attribute(proto, "largest", std::int64_t{a.largest});
+  }
+  void operator()(const CumSumAttributes& a) const {
+    set_attribute(proto, "exclusive", std::int64_t{a.exclusive});
+    set_attribute(proto, "reverse", std::int64_t{a.reverse});
+  }
+  void operator()(const TriluAttributes& a) const { set_attribute(proto, "upper", std::int64_t{a.upper}); }
+  void operator()(const ScatterAttributes& a) const {
+    constexpr const char* reductions[] = {"none", "add", "mul", "max", "min"};
+    if (node.op == Op::scatter_elements) set_attribute(proto, "axis", a.axis);
+    if (opset >= 16) set_attribute(proto, "reduction", std::string(reductions[static_cast<int>(a.reduction)]));
+  }
+  void operator()(const GatherNdAttributes& a) const { set_attribute(proto, "batch_dims", a.batch_dims); }
+  void operator()(const EinsumAttributes& a) const { set_attribute(proto, "equation", a.equation); }
+  void operator()(const EyeLikeAttributes& a) const {
+    set_attribute(proto, "k", a.k);
+    if (a.typed) set_attribute(proto, "dtype", std::int64_t{onnx_type(a.type)});
+  }
+  void operator()(const IsInfAttributes& a) const {
+    set_attribute(proto, "detect_negative", std::int64_t{a.negative});
+    set_attribute(proto, "detect_positive", std::int64_t{a.positive});
+  }
+  void operator()(const BitShiftAttributes& a) const {
+    set_attribute(proto, "direction", std::string(a.left ? "LEFT" : "RIGHT"));
+  }
+  void operator()(const GeluAttributes& a) const {
+    set_attribute(proto, "approximate", std::string(a.tanh ? "tanh" : "none"));
+  }
+  void operator()(const NormalizationAttributes& a) const {
+    set_attribute(proto, "epsilon", a.epsilon);
+    if (node.op == Op::layer_normalization || node.op == Op::rms_normalization) set_attribute(proto, "axis", a.axis);
+    if (node.op == Op::group_normalization) set_attribute(proto, "num_groups", a.groups);
+  }
+  void operator()(const LpNormalizationAttributes& a) const {
+    set_attribute(proto, "axis", a.axis);
+    set_attribute(proto, "p", a.p);
+  }
+  void operator()(const AxesAttributes& a) const { set_attribute(proto, "axes", a.axes); }
+  void operator()(const ConvTransposeAttributes& a) const {
+    (*this)(a.window);
+    set_attribute(proto, "output_padding", a.output_padding);
+    if (!a.output_shape.empty()) set_attribute(proto, "output_shape", a.output_shape);
+  }
+  void operator()(const DepthAttributes& a) const {
+    set_attribute(proto, "blocksize", a.block);
+    if (node.op == Op::depth_to_space) set_attribute(proto, "mode", std::string(a.column_row_depth ? "CRD" : "DCR"));
+  }
+  void operator()(const ResizeAttributes& a) const {
+    constexpr const char* modes[] = {"nearest", "linear", "cubic"};
+    constexpr const char* coordinates[] = {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners",
+                                           "asymmetric"};
+    constexpr const char* roundings[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"};
+    constexpr const char* aspects[] = {"stretch", "not_larger", "not_smaller"};
+    set_attribute(proto, "mode", std::string(modes[static_cast<int>(a.mode)]));
+    set_attribute(proto, "coordinate_transformation_mode", std::string(coordinates[static_cast<int>(a.coordinates)]));
+    set_attribute(proto, "nearest_mode", std::string(roundings[static_cast<int>(a.rounding)]));
+    set_attribute(proto, "cubic_coeff_a", a.cubic);
+    set_attribute(proto, "exclude_outside", std::int64_t{a.exclude_outside});
+    if (!a.axes.empty()) set_attribute(proto, "axes", a.axes);
+    if (a.aspect != ResizeAspect::stretch)
+      set_attribute(proto, "keep_aspect_ratio_policy", std::string(aspects[static_cast<int>(a.aspect)]));
+  }
+  void operator()(const LinearAttributes& a) const {
+    set_attribute(proto, "axis", a.axis);
+    if (a.block > 0) set_attribute(proto, "block_size", a.block);
+    if (a.typed) set_attribute(proto, "output_dtype", std::int64_t{onnx_type(a.type)});
+  }
+  void operator()(const AttentionAttributes& a) const {
+    set_attribute(proto, "is_causal", std::int64_t{a.causal});
+    if (a.query_heads > 0) set_attribute(proto, "q_num_heads", a.query_heads);
+    if (a.key_heads > 0) set_attribute(proto, "kv_num_heads", a.key_heads);
+    if (a.scale != 0) set_attribute(proto, "scale", a.scale);
+    set_attribute(proto, "softcap", a.softcap);
+    set_attribute(proto, "qk_matmul_output_mode", a.product_output);
+  }
+  void operator()(const RotaryAttributes& a) const {
+    set_attribute(proto, "interleaved", std::int64_t{a.interleaved});
+    if (a.heads > 0) set_attribute(proto, "num_heads", a.heads);
+    if (a.width > 0) set_attribute(proto, "rotary_embedding_dim", a.width);
+  }
 };
 
 void write_node(const Model& model, const Node& node, int opset, GraphWriter& writer) {

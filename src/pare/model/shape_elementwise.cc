@@ -19,6 +19,7 @@ bool fits(ElementType type, std::int64_t number) {
 Number calculate(RuleContext& c, Op op, std::int64_t a, std::int64_t b) {
   std::int64_t result = 0;
   switch (op) {
+    case Op::sum:
     case Op::add: return __builtin_add_overflow(a, b, &result) ? Number{} : result;
     case Op::sub: return __builtin_sub_overflow(a, b, &result) ? Number{} : result;
     case Op::mul: return __builtin_mul_overflow(a, b, &result) ? Number{} : result;
@@ -27,6 +28,11 @@ Number calculate(RuleContext& c, Op op, std::int64_t a, std::int64_t b) {
     case Op::equal: return a == b;
     case Op::greater: return a > b;
     case Op::less: return a < b;
+    case Op::greater_or_equal: return a >= b;
+    case Op::less_or_equal: return a <= b;
+    case Op::logical_and: return a && b;
+    case Op::logical_or: return a || b;
+    case Op::logical_xor: return (a != 0) != (b != 0);
     case Op::div:
     case Op::mod:
       if (b == 0) c.fail("divides by zero");
@@ -50,6 +56,10 @@ Entry calculate(RuleContext& c, Op op, ElementType type, const Entry& a, const E
     if (negative) return {0, {}};
     if (!a.symbol.empty() && a.symbol == b.symbol) return {1, {}};
   }
+  const bool both = op == Op::logical_and, either = op == Op::logical_or;
+  if (both || either)  // one of them may settle it
+    for (const Entry* e : {&a, &b})
+      if (e->number && (*e->number != 0) == either) return {either, {}};
   const std::int64_t neutral = op == Op::mul || op == Op::div ? 1 : 0;
   if (op == Op::add || op == Op::sub || op == Op::mul || op == Op::div) {
     if (b.number == neutral) return a;
@@ -211,6 +221,28 @@ void compare_rule(RuleContext& c) {
   c.set(0, ElementType::boolean, shape);
   follow(c, ElementType::boolean, shape);
 }
+
+void logical_rule(RuleContext& c) {
+  for (const std::size_t i : {0u, 1u})
+    if (c.type(i) != ElementType::boolean) c.fail(fmt::format("takes truth values, not {}", name(c.type(i))));
+  compare_rule(c);
+}
+
+void not_rule(RuleContext& c) {
+  if (c.type(0) != ElementType::boolean) c.fail(fmt::format("takes truth values, not {}", name(c.type(0))));
+  c.set(0, ElementType::boolean, c.shape(0));
+  if (auto all = c.entries(0)) {
+    for (Entry& e : *all) e = e.number ? Entry{*e.number == 0, {}} : Entry{};
+    c.set_entries(0, std::move(*all));
+  }
+}
+
+void test_rule(RuleContext& c) {
+  c.require_float(0);
+  c.set(0, ElementType::boolean, c.shape(0));
+}
+
+void cast_like_rule(RuleContext& c) { c.set(0, c.type(1), c.shape(0)); }  // the importer makes it a Cast
 
 void where_rule(RuleContext& c) {
   if (c.type(0) != ElementType::boolean) c.fail("has a condition that is not of truth values");

@@ -83,6 +83,11 @@ using Rule = void (*)(RuleContext&);
 std::optional<std::int64_t> product(const std::vector<std::int64_t>& sizes);
 std::vector<std::int64_t> row_major_strides(const std::vector<std::int64_t>& sizes);
 
+/// What a product of the matrices in inputs a and b gives, and a convolution of input x with kernel w, whose attributes
+/// it completes. Throw Error where the shapes do not fit.
+Shape product_shape(const RuleContext& c, std::size_t a, std::size_t b);
+Shape conv_shape(RuleContext& c, std::size_t x, std::size_t w);
+
 /// The numpy rule; nullopt where two sizes do not fit.
 std::optional<Shape> broadcast(const Shape& a, const Shape& b);
 
@@ -95,6 +100,10 @@ void cast_rule(RuleContext&);
 void broadcast_rule(RuleContext&);  // arithmetic of two or more
 void compare_rule(RuleContext&);
 void where_rule(RuleContext&);
+void logical_rule(RuleContext&);  // and, or, xor
+void not_rule(RuleContext&);
+void test_rule(RuleContext&);  // is it NaN, infinite
+void cast_like_rule(RuleContext&);
 void prelu_rule(RuleContext&);
 void batch_normalization_rule(RuleContext&);
 void fake_quantize_rule(RuleContext&);
@@ -126,5 +135,44 @@ void split_rule(RuleContext&);
 void slice_rule(RuleContext&);
 void gather_rule(RuleContext&);
 void pad_rule(RuleContext&);
+
+// shape_index.cc
+void gather_elements_rule(RuleContext&);
+void gather_nd_rule(RuleContext&);
+void scatter_rule(RuleContext&);
+void one_hot_rule(RuleContext&);
+void arg_rule(RuleContext&);
+void top_k_rule(RuleContext&);
+void cumsum_rule(RuleContext&);
+void trilu_rule(RuleContext&);
+void tile_rule(RuleContext&);
+void non_zero_rule(RuleContext&);
+void eye_like_rule(RuleContext&);
+void size_rule(RuleContext&);
+void einsum_rule(RuleContext&);
+
+// shape_normalize.cc
+void layer_normalization_rule(RuleContext&);
+void channel_normalization_rule(RuleContext&);  // instance, group
+void lp_normalization_rule(RuleContext&);
+void mean_variance_rule(RuleContext&);
+
+// shape_sizes.cc
+void conv_transpose_rule(RuleContext&);
+void depth_to_space_rule(RuleContext&);  // and space to depth
+void resize_rule(RuleContext&);
+
+// shape_integer.cc
+void quantize_linear_rule(RuleContext&);
+void dequantize_linear_rule(RuleContext&);
+void dynamic_quantize_rule(RuleContext&);
+void matmul_integer_rule(RuleContext&);
+void conv_integer_rule(RuleContext&);
+void qlinear_matmul_rule(RuleContext&);
+void qlinear_conv_rule(RuleContext&);
+
+// shape_attention.cc
+void attention_rule(RuleContext&);
+void rotary_embedding_rule(RuleContext&);
 
 }  // namespace pare::model

@@ -60,11 +60,9 @@ bool differ(const Dimension& a, const Dimension& b) { return a.known() && b.know
 
 }  // namespace
 
-void conv_rule(RuleContext& c) {
+Shape conv_shape(RuleContext& c, std::size_t x_input, std::size_t w_input) {
   auto& a = std::get<ConvAttributes>(c.node().attributes);
-  c.require_float(0);
-  c.require_same_types(0, 1);
-  const Shape &x = c.shape(0), &w = c.shape(1);
+  const Shape &x = c.shape(x_input), &w = c.shape(w_input);
   if (x.size() < 3 || w.size() != x.size())
     c.fail(fmt::format("has an input {} and a kernel {}", to_string(x), to_string(w)));
   Integers kernel;
@@ -78,13 +76,20 @@ void conv_rule(RuleContext& c) {
   if ((x[1].known() && w[1].known() && (x[1].size % a.groups != 0 || x[1].size / a.groups != w[1].size)) ||
       (w[0].known() && w[0].size % a.groups != 0))
     c.fail(fmt::format("has an input {}, a kernel {} and {} groups", to_string(x), to_string(w), a.groups));
-  if (c.has(2)) {
-    c.require_same_types(0, 2);
-    if (c.rank(2) != 1 || differ(c.shape(2)[0], w[0]))
-      c.fail(fmt::format("has a bias {} for a kernel {}", to_string(c.shape(2)), to_string(w)));
-  }
   Shape output{x[0], w[0]};
   for (const Dimension& d : window_output(c, a, x, false)) output.push_back(d);
+  return output;
+}
+
+void conv_rule(RuleContext& c) {
+  c.require_float(0);
+  c.require_same_types(0, 1);
+  Shape output = conv_shape(c, 0, 1);
+  if (c.has(2)) {
+    c.require_same_types(0, 2);
+    if (c.rank(2) != 1 || differ(c.shape(2)[0], output[1]))
+      c.fail(fmt::format("has a bias {} for a kernel {}", to_string(c.shape(2)), to_string(c.shape(1))));
+  }
   c.set(0, c.type(0), std::move(output));
 }
 
@@ -126,11 +131,10 @@ void gemm_rule(RuleContext& c) {
   c.set(0, c.type(0), std::move(output));
 }
 
-void matmul_rule(RuleContext& c) {
-  c.require_same_types(0, 1);
-  Shape x = c.shape(0), y = c.shape(1);
+Shape product_shape(const RuleContext& c, std::size_t a, std::size_t b) {
+  Shape x = c.shape(a), y = c.shape(b);
   const auto misfit = [&] {
-    c.fail(fmt::format("has inputs {} and {} that do not fit", to_string(c.shape(0)), to_string(c.shape(1))));
+    c.fail(fmt::format("has inputs {} and {} that do not fit", to_string(c.shape(a)), to_string(c.shape(b))));
   };
   if (x.empty() || y.empty()) misfit();
   const bool row = x.size() == 1, column = y.size() == 1;  // vectors, as numpy takes them
@@ -142,7 +146,12 @@ void matmul_rule(RuleContext& c) {
   Shape output = *batch;
   if (!row) output.push_back(x[x.size() - 2]);
   if (!column) output.push_back(y.back());
-  c.set(0, c.type(0), std::move(output));
+  return output;
+}
+
+void matmul_rule(RuleContext& c) {
+  c.require_same_types(0, 1);
+  c.set(0, c.type(0), product_shape(c, 0, 1));
 }
 
 }  // namespace pare::model

@@ -22,14 +22,28 @@ Rule rule_of(Op op) {
     const auto put = [&](Rule rule, std::initializer_list<Op> ops) {
       for (const Op o : ops) rules[static_cast<std::size_t>(o)] = rule;
     };
-    put(same_as_input, {Op::elu, Op::erf, Op::exp, Op::hard_sigmoid, Op::hard_swish, Op::leaky_relu, Op::log, Op::lrn,
-                        Op::reciprocal, Op::sigmoid, Op::softplus, Op::sqrt, Op::tanh});
-    put(same_numeric, {Op::relu, Op::neg});
-    put(normalised_axis, {Op::softmax, Op::log_softmax});
+    put(same_as_input, {Op::acos,         Op::acosh,      Op::asin,
+                        Op::asinh,        Op::atan,       Op::atanh,
+                        Op::ceil,         Op::celu,       Op::cos,
+                        Op::cosh,         Op::elu,        Op::erf,
+                        Op::exp,          Op::floor,      Op::gelu,
+                        Op::hard_sigmoid, Op::hard_swish, Op::leaky_relu,
+                        Op::log,          Op::lrn,        Op::mish,
+                        Op::reciprocal,   Op::round,      Op::selu,
+                        Op::sigmoid,      Op::sin,        Op::sinh,
+                        Op::softplus,     Op::softsign,   Op::sqrt,
+                        Op::tan,          Op::tanh,       Op::thresholded_relu});
+    put(same_numeric, {Op::relu, Op::neg, Op::abs, Op::sign, Op::shrink, Op::bitwise_not});
+    put(normalised_axis, {Op::softmax, Op::log_softmax, Op::hardmax});
     put(clip_rule, {Op::clip});
     put(cast_rule, {Op::cast});
-    put(broadcast_rule, {Op::add, Op::sub, Op::mul, Op::div, Op::pow, Op::mod, Op::max, Op::min});
-    put(compare_rule, {Op::equal, Op::greater, Op::less});
+    put(broadcast_rule, {Op::add, Op::sub, Op::mul, Op::div, Op::pow, Op::mod, Op::max, Op::min, Op::sum, Op::mean,
+                         Op::bit_shift, Op::bitwise_and, Op::bitwise_or, Op::bitwise_xor});
+    put(compare_rule, {Op::equal, Op::greater, Op::greater_or_equal, Op::less, Op::less_or_equal});
+    put(logical_rule, {Op::logical_and, Op::logical_or, Op::logical_xor});
+    put(not_rule, {Op::logical_not});
+    put(test_rule, {Op::is_inf, Op::is_nan});
+    put(cast_like_rule, {Op::cast_like});
     put(where_rule, {Op::where});
     put(prelu_rule, {Op::prelu});
     put(batch_normalization_rule, {Op::batch_normalization});
@@ -50,12 +64,42 @@ Rule rule_of(Op op) {
     put(shape_rule, {Op::shape});
     put(constant_of_shape_rule, {Op::constant_of_shape});
     put(range_rule, {Op::range});
-    put(reduce_rule, {Op::reduce_max, Op::reduce_mean, Op::reduce_min, Op::reduce_sum});
+    put(reduce_rule, {Op::reduce_max, Op::reduce_mean, Op::reduce_min, Op::reduce_sum, Op::reduce_l1, Op::reduce_l2,
+                      Op::reduce_log_sum, Op::reduce_log_sum_exp, Op::reduce_prod, Op::reduce_sum_square});
     put(concat_rule, {Op::concat});
     put(split_rule, {Op::split});
     put(slice_rule, {Op::slice});
     put(gather_rule, {Op::gather});
     put(pad_rule, {Op::pad});
+    put(gather_elements_rule, {Op::gather_elements});
+    put(gather_nd_rule, {Op::gather_nd});
+    put(scatter_rule, {Op::scatter_elements, Op::scatter_nd});
+    put(one_hot_rule, {Op::one_hot});
+    put(arg_rule, {Op::arg_max, Op::arg_min});
+    put(top_k_rule, {Op::top_k});
+    put(cumsum_rule, {Op::cumsum});
+    put(trilu_rule, {Op::trilu});
+    put(tile_rule, {Op::tile});
+    put(non_zero_rule, {Op::non_zero});
+    put(eye_like_rule, {Op::eye_like});
+    put(size_rule, {Op::size});
+    put(einsum_rule, {Op::einsum});
+    put(layer_normalization_rule, {Op::layer_normalization, Op::rms_normalization});
+    put(channel_normalization_rule, {Op::instance_normalization, Op::group_normalization});
+    put(lp_normalization_rule, {Op::lp_normalization});
+    put(mean_variance_rule, {Op::mean_variance_normalization});
+    put(conv_transpose_rule, {Op::conv_transpose});
+    put(depth_to_space_rule, {Op::depth_to_space, Op::space_to_depth});
+    put(resize_rule, {Op::resize});
+    put(quantize_linear_rule, {Op::quantize_linear});
+    put(dequantize_linear_rule, {Op::dequantize_linear});
+    put(dynamic_quantize_rule, {Op::dynamic_quantize_linear});
+    put(matmul_integer_rule, {Op::matmul_integer});
+    put(conv_integer_rule, {Op::conv_integer});
+    put(qlinear_matmul_rule, {Op::qlinear_matmul});
+    put(qlinear_conv_rule, {Op::qlinear_conv});
+    put(attention_rule, {Op::attention});
+    put(rotary_embedding_rule, {Op::rotary_embedding});
     return rules;
   }();
   return table[static_cast<std::size_t>(op)];
@@ -64,10 +108,26 @@ Rule rule_of(Op op) {
 /// The type of the outputs where shapes say nothing because an input has no known rank.
 ElementType type_without_shapes(const Model& model, const Node& node) {
   switch (node.op) {
-    case Op::shape: return ElementType::i64;
+    case Op::arg_max:
+    case Op::arg_min:
+    case Op::non_zero:
+    case Op::shape:
+    case Op::size: return ElementType::i64;
     case Op::equal:
     case Op::greater:
-    case Op::less: return ElementType::boolean;
+    case Op::greater_or_equal:
+    case Op::is_inf:
+    case Op::is_nan:
+    case Op::less:
+    case Op::less_or_equal: return ElementType::boolean;
+    case Op::cast_like:
+    case Op::dequantize_linear: return model.value(node.inputs[1]).type;
+    case Op::quantize_linear: return node.inputs.size() > 2 ? model.value(node.inputs[2]).type : ElementType::u8;
+    case Op::one_hot: return model.value(node.inputs[2]).type;
+    case Op::conv_integer:
+    case Op::matmul_integer: return ElementType::i32;
+    case Op::qlinear_conv:
+    case Op::qlinear_matmul: return model.value(node.inputs[7]).type;
     case Op::cast: return node.as<CastAttributes>().to;
     case Op::constant_of_shape: return node.as<ConstantOfShapeAttributes>().value->type;
     case Op::where: return model.value(node.inputs[1]).type;

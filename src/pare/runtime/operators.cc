@@ -15,10 +15,62 @@ const OperatorTable& operators() {
     add_elementwise_operators(t);
     add_shape_operators(t);
     add_window_operators(t);
+    add_resize_operators(t);
+    add_normalization_operators(t);
+    add_index_operators(t);
+    add_integer_operators(t);
+    add_attention_operators(t);
     add_quantize_operators(t);
     return t;
   }();
   return table;
+}
+
+}  // namespace
+
+namespace {
+
+/// Torch does little arithmetic on unsigned integers of more than a byte; int64 has the same bits below its sign.
+bool is_wide_unsigned(const at::Tensor& t) {
+  return t.defined() &&
+         (t.scalar_type() == at::kUInt16 || t.scalar_type() == at::kUInt32 || t.scalar_type() == at::kUInt64);
+}
+
+Tensors run_widened(const Operator& run, const model::Node& node, const Tensors& inputs) {
+  const at::ScalarType type = inputs[0].scalar_type();
+  Tensors wide = inputs;
+  for (at::Tensor& t : wide)
+    if (is_wide_unsigned(t)) t = t.to(at::kLong);
+  Tensors out = run(node, wide);
+  for (at::Tensor& t : out)
+    if (t.defined() && t.scalar_type() == at::kLong) t = t.to(type);
+  return out;
+}
+
+bool keeps_type(model::Op op) {  // of its first input, or gives truth values
+  using enum model::Op;
+  switch (op) {
+    case add:
+    case sub:
+    case mul:
+    case div:
+    case mod:
+    case min:
+    case max:
+    case equal:
+    case greater:
+    case greater_or_equal:
+    case less:
+    case less_or_equal:
+    case bit_shift:
+    case bitwise_and:
+    case bitwise_not:
+    case bitwise_or:
+    case bitwise_xor:
+    case clip:
+    case where: return true;
+    default: return false;
+  }
 }
 
 }  // namespace
@@ -28,7 +80,8 @@ Tensors run_node(const model::Node& node, const Tensors& inputs) {
   const auto where = [&] { return fmt::format("{} '{}'", model::name(node.op), printable(node.name)); };
   if (!run) throw Error("the runtime cannot run this operator", where());
   try {
-    return run(node, inputs);
+    const bool wide = keeps_type(node.op) && !inputs.empty() && is_wide_unsigned(inputs[0]);
+    return wide ? run_widened(run, node, inputs) : run(node, inputs);
   } catch (const Error&) {
     throw;
   } catch (const std::exception&) {

@@ -25,10 +25,19 @@ Tensors run_node(const model::Node& node, const Tensors& inputs);
 void add_elementwise_operators(OperatorTable& table);
 void add_shape_operators(OperatorTable& table);
 void add_window_operators(OperatorTable& table);
+void add_resize_operators(OperatorTable& table);
+void add_normalization_operators(OperatorTable& table);
+void add_index_operators(OperatorTable& table);
+void add_integer_operators(OperatorTable& table);
+void add_attention_operators(OperatorTable& table);
 void add_quantize_operators(OperatorTable& table);
 
 /// The integers of a shape-like tensor (any integer type, any device).
 std::vector<std::int64_t> integers(const at::Tensor& tensor);
+
+/// Conv of any rank; `bias` may be undefined.
+at::Tensor convolve(const model::ConvAttributes& attributes, const at::Tensor& x, const at::Tensor& w,
+                    const at::Tensor& bias);
 
 /// An axis counted from the end made positive; throws Error where it is out of range.
 std::int64_t checked_axis(std::int64_t axis, std::int64_t rank);

@@ -1,7 +1,8 @@
-// Operators that slide a window over the spatial axes, and normalisation.
+// Operators that slide a window over the spatial axes.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "pare/base/error.h"
@@ -55,22 +56,7 @@ at::Tensor pad_with(const at::Tensor& x, const Sizes& pads, double value) {
 
 Sizes begins(const Sizes& pads) { return {pads.begin(), pads.begin() + static_cast<std::ptrdiff_t>(pads.size() / 2)}; }
 
-at::Tensor conv(const Node& node, const Tensors& in) {
-  const auto& a = node.as<model::ConvAttributes>();
-  const Sizes kernel(in[1].sizes().begin() + 2, in[1].sizes().end());
-  const Sizes strides = or_ones(a.strides, kernel.size()), dilations = or_ones(a.dilations, kernel.size());
-  Sizes pads = resolved_pads(a, in[0], kernel, strides, dilations);
-  at::Tensor x = in[0];
-  if (!symmetric(pads)) {
-    x = pad_with(x, pads, 0);
-    pads.assign(pads.size(), 0);
-  }
-  const at::Tensor bias = in.size() > 2 ? in[2] : at::Tensor();
-  return at::convolution(x, in[1], bias, strides, begins(pads), dilations, /*transposed=*/false,
-                         Sizes(kernel.size(), 0), a.groups);
-}
-
-/// A window over 2-D images; a 1-D signal gets an axis of size one.
+/// A window over two or three spatial axes; a 1-D signal gets an axis of size one.
 struct Window {
   at::Tensor x;
   Sizes kernel, strides, dilations, pads;
@@ -78,7 +64,7 @@ struct Window {
 
   Window(const model::PoolAttributes& a, const at::Tensor& input) : x(input), kernel(a.kernel) {
     const std::size_t n = kernel.size();
-    if (n != static_cast<std::size_t>(input.dim()) - 2 || n > 2 || n < 1)
+    if (n != static_cast<std::size_t>(input.dim()) - 2 || n > 3 || n < 1)
       throw Error(fmt::format("pooling over {} axes is not supported", n), "runtime");
     strides = or_ones(a.strides, n);
     dilations = or_ones(a.dilations, n);
@@ -93,13 +79,24 @@ struct Window {
   }
 
   at::Tensor result(const at::Tensor& y) const { return one_dimensional ? y.squeeze(2) : y; }
+  bool flat() const { return kernel.size() == 2; }
 
   /// Torch pads alike on both sides and by half the window at most.
   bool fits_torch() const {
     if (!symmetric(pads)) return false;
-    for (std::size_t i = 0; i < 2; ++i)
+    for (std::size_t i = 0; i < kernel.size(); ++i)
       if (2 * pads[i] > kernel[i]) return false;
     return true;
+  }
+
+  /// How far the last window of axis i reaches beyond the padding, where ceil_mode lets it.
+  std::int64_t overhang(std::size_t i, bool ceil_mode) const {
+    const std::size_t n = kernel.size();
+    const std::int64_t size = x.size(static_cast<std::int64_t>(i) + 2), extent = dilations[i] * (kernel[i] - 1) + 1;
+    const std::int64_t room = size + pads[i] + pads[i + n] - extent;
+    std::int64_t count = (room + (ceil_mode ? strides[i] - 1 : 0)) / strides[i] + 1;
+    if (ceil_mode && (count - 1) * strides[i] >= size + pads[i]) --count;  // it would begin in the padding at the end
+    return std::max<std::int64_t>(0, (count - 1) * strides[i] - room);
   }
 };
 
@@ -110,25 +107,35 @@ at::Tensor max_pool(const Node& node, const Tensors& in) {
     throw Error("the indices of MaxPool are not supported", printable(node.name));
   if (!w.fits_torch()) {
     w.x = pad_with(w.x, w.pads, -std::numeric_limits<double>::infinity());
-    w.pads.assign(4, 0);
+    w.pads.assign(w.pads.size(), 0);
   }
-  return w.result(at::max_pool2d(w.x, w.kernel, w.strides, begins(w.pads), w.dilations, a.ceil_mode));
+  const auto pool = w.flat() ? &at::max_pool2d : &at::max_pool3d;
+  return w.result(pool(w.x, w.kernel, w.strides, begins(w.pads), w.dilations, a.ceil_mode));
 }
 
 at::Tensor average_pool(const Node& node, const Tensors& in) {
   const auto& a = node.as<model::PoolAttributes>();
-  Window w(a, in[0]);
-  for (const auto dilation : w.dilations)
-    if (dilation != 1) throw Error("AveragePool with dilations is not supported", printable(node.name));
-  if (w.fits_torch())
-    return w.result(at::avg_pool2d(w.x, w.kernel, w.strides, begins(w.pads), a.ceil_mode, a.count_include_pad));
-  const at::Tensor padded = pad_with(w.x, w.pads, 0);
-  const at::Tensor sums = at::avg_pool2d(padded, w.kernel, w.strides, {0, 0}, a.ceil_mode, true, 1);
-  if (a.count_include_pad && !a.ceil_mode) return w.result(sums / static_cast<double>(w.kernel[0] * w.kernel[1]));
-  // an element counts where it is not padding, or where padding is counted and it is no overhang of ceil_mode
-  const at::Tensor ones = at::ones_like(w.x.slice(0, 0, 1).slice(1, 0, 1));
-  const at::Tensor mask = pad_with(ones, w.pads, a.count_include_pad ? 1 : 0);
-  return w.result(sums / at::avg_pool2d(mask, w.kernel, w.strides, {0, 0}, a.ceil_mode, true, 1));
+  const Window w(a, in[0]);
+  const bool dilated = std::ranges::any_of(w.dilations, [](auto d) { return d != 1; });
+  if (w.fits_torch() && !dilated) {
+    const auto pool = w.flat() ? &at::avg_pool2d : &at::avg_pool3d;
+    return w.result(pool(w.x, w.kernel, w.strides, begins(w.pads), a.ceil_mode, a.count_include_pad, std::nullopt));
+  }
+  // sums by convolution with ones; an element counts where it is not padding, or where padding is counted and it is no
+  // overhang of ceil_mode
+  const std::size_t n = w.kernel.size();
+  Sizes beyond(2 * n, 0), kernel{1, 1};
+  for (std::size_t i = 0; i < n; ++i) beyond[i + n] = w.overhang(i, a.ceil_mode);
+  kernel.insert(kernel.end(), w.kernel.begin(), w.kernel.end());
+  const at::Tensor ones = at::ones(kernel, w.x.options());
+  const auto sums = [&](const at::Tensor& x) {
+    const at::Tensor padded = pad_with(x, beyond, 0);
+    const at::Tensor flat = padded.flatten(0, 1).unsqueeze(1);  // channels one by one
+    const at::Tensor y = at::convolution(flat, ones, {}, w.strides, Sizes(n, 0), w.dilations, false, Sizes(n, 0), 1);
+    return y.squeeze(1).unflatten(0, {x.size(0), x.size(1)});
+  };
+  const at::Tensor mask = at::ones_like(w.x.slice(0, 0, 1).slice(1, 0, 1));
+  return w.result(sums(pad_with(w.x, w.pads, 0)) / sums(pad_with(mask, w.pads, a.count_include_pad ? 1 : 0)));
 }
 
 Sizes spatial_axes(const at::Tensor& x) {
@@ -139,31 +146,32 @@ Sizes spatial_axes(const at::Tensor& x) {
 
 }  // namespace
 
+at::Tensor convolve(const model::ConvAttributes& a, const at::Tensor& input, const at::Tensor& w,
+                    const at::Tensor& bias) {
+  const Sizes kernel(w.sizes().begin() + 2, w.sizes().end());
+  const Sizes strides = or_ones(a.strides, kernel.size()), dilations = or_ones(a.dilations, kernel.size());
+  Sizes pads = resolved_pads(a, input, kernel, strides, dilations);
+  at::Tensor x = input;
+  if (!symmetric(pads)) {
+    x = pad_with(x, pads, 0);
+    pads.assign(pads.size(), 0);
+  }
+  return at::convolution(x, w, bias, strides, begins(pads), dilations, /*transposed=*/false, Sizes(kernel.size(), 0),
+                         a.groups);
+}
+
 void add_window_operators(OperatorTable& table) {
   const auto set = [&table](Op op, Operator f) { table[static_cast<std::size_t>(op)] = std::move(f); };
 
-  set(Op::conv, [](const Node& n, const Tensors& in) { return Tensors{conv(n, in)}; });
+  set(Op::conv, [](const Node& n, const Tensors& in) {
+    return Tensors{convolve(n.as<model::ConvAttributes>(), in[0], in[1], in.size() > 2 ? in[2] : at::Tensor())};
+  });
   set(Op::max_pool, [](const Node& n, const Tensors& in) { return Tensors{max_pool(n, in)}; });
   set(Op::average_pool, [](const Node& n, const Tensors& in) { return Tensors{average_pool(n, in)}; });
   set(Op::global_average_pool,
       [](const Node&, const Tensors& in) { return Tensors{at::mean(in[0], spatial_axes(in[0]), true)}; });
   set(Op::global_max_pool,
       [](const Node&, const Tensors& in) { return Tensors{at::amax(in[0], spatial_axes(in[0]), true)}; });
-  set(Op::batch_normalization, [](const Node& n, const Tensors& in) {
-    const double epsilon = n.as<model::BatchNormalizationAttributes>().epsilon;
-    return Tensors{at::batch_norm(in[0], in[1], in[2], in[3], in[4], /*training=*/false, 0, epsilon, false)};
-  });
-  set(Op::lrn, [](const Node& n, const Tensors& in) {
-    const auto& a = n.as<model::LrnAttributes>();
-    const std::int64_t before = (a.size - 1) / 2, after = a.size - 1 - before;
-    // the sum of squares over a window of channels
-    const at::Tensor squares = (in[0] * in[0]).flatten(2).unsqueeze(1);
-    const at::Tensor padded = at::constant_pad_nd(squares, {0, 0, before, after});
-    const at::Tensor sums = at::avg_pool2d(padded, {a.size, 1}, {1, 1}, {0, 0}, false, true, 1).squeeze(1);
-    const at::Tensor scale =
-        at::pow(sums.reshape(in[0].sizes()) * (a.alpha / static_cast<double>(a.size)) + a.bias, a.beta);
-    return Tensors{in[0] / scale};
-  });
 }
 
 }  // namespace pare::runtime
