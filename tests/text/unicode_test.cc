@@ -76,7 +76,8 @@ TEST(Unicode, Kinds) {
   int ascii = 0;
   for (char32_t c = 0; c < 128; ++c) ascii += is_punctuation(c);
   EXPECT_EQ(ascii, 32);
-  for (const char32_t c : U"$+<=>^`|~¡«—‘’…。「」") EXPECT_TRUE(is_punctuation(c)) << static_cast<int>(c);
+  for (const char32_t c : std::u32string_view(U"$+<=>^`|~¡«—‘’…。「」"))
+    EXPECT_TRUE(is_punctuation(c)) << static_cast<int>(c);
   for (const char32_t c : std::u32string_view(U"az09 é€£©×中")) EXPECT_FALSE(is_punctuation(c)) << static_cast<int>(c);
   EXPECT_TRUE(is_accent(U'\u0301'));
   EXPECT_FALSE(is_accent(U'\u0903'));  // a mark, but one that takes room

@@ -136,7 +136,7 @@ TEST(WordPiece, AnyBytes) {
 
 TEST(WordPiece, LongTextsTakeLinearTime) {
   const WordPiece pieces(vocabulary());
-  EXPECT_EQ(pieces.encode(std::string(10000000, 'e')).size(), 3u);
+  EXPECT_EQ(pieces.encode(std::string(3000000, 'e')).size(), 3u);
   EXPECT_EQ(pieces.encode(std::string(3000000, '[')).size(), 512u);
   std::string marks = "e";
   for (int i = 0; i < 500000; ++i) marks += i % 2 ? "\u0301" : "\u0323";
