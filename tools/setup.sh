@@ -12,6 +12,7 @@ onnx_version=1.23.2
 onnxruntime_version=1.32.0
 torchvision_version=0.29.2
 onnxscript_version=0.7.2
+tokenizers_version=0.23.3
 
 say() { printf '==> %s\n' "$*" >&2; }
 
@@ -48,7 +49,7 @@ need_environment() {
 need_build_tools() {
   need_packages g++ cmake ninja-build ccache git ca-certificates pkg-config python3 python3-venv \
     libfmt-dev nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libpng-dev libjpeg62-turbo-dev \
-    zlib1g-dev protobuf-compiler libprotobuf-dev libhwy-dev
+    zlib1g-dev protobuf-compiler libprotobuf-dev libhwy-dev libutf8proc-dev
 }
 
 # The lean set: enough for C++ (import torch in Python needs the whole).
@@ -71,10 +72,11 @@ need_onnx_schema() {
   printf %s $onnx_version >"$deps/onnx/.version"
 }
 
-# Python with onnxruntime, onnx and whole torch: independent checks and peers.
+# Python with onnxruntime, onnx, tokenizers and whole torch: independent checks and peers.
 need_peers() {
   need_environment peers "" torch==$torch_version torchvision==$torchvision_version onnx==$onnx_version \
-    onnxscript==$onnxscript_version onnxruntime==$onnxruntime_version numpy pillow
+    onnxscript==$onnxscript_version onnxruntime==$onnxruntime_version \
+    tokenizers==$tokenizers_version numpy pillow
 }
 
 # build PRESET [CMAKE OPTION...]: configures and builds build/PRESET.
