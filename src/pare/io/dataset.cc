@@ -165,14 +165,17 @@ std::unique_ptr<Dataset> open(const fs::path& path, const Preprocess& preprocess
   if (!cifar.empty()) return std::make_unique<ByteSet>(read_cifar(cifar), preprocess, where);
   if (!fs::exists(path, code)) throw Error("does not exist", where, "name a file or folder of samples");
   if (fs::is_directory(path, code)) return open_image_folder(path, preprocess);
+  if (path.extension() == ".tsv") return open_sentences(path, preprocess);
   if (is_zip(path) || path.extension() == ".npz") return open_npz(path, preprocess);
   if (path.extension() == ".bin") return std::make_unique<ByteSet>(read_cifar({path}), preprocess, where);
   if (is_idx(path)) return std::make_unique<ByteSet>(read_idx(path), preprocess, where);
   throw Error("is no set of samples that pare knows", where,
-              "give an .npz with x and y, a folder of images, a CIFAR-10 .bin or an IDX file");
+              "give an .npz with x and y, a folder of images, a CIFAR-10 .bin, an IDX file or a .tsv of sentences");
 }
 
 }  // namespace
+
+void Dataset::read_tokens(std::size_t, std::int64_t*) const { throw Error("holds no sentences", name_); }
 
 std::string set_name(const fs::path& path) {
   std::error_code code;

@@ -32,6 +32,7 @@ Pixels read_idx(const std::filesystem::path& path);
 Pixels parse_idx(std::string_view bytes, const std::string& where);
 
 std::unique_ptr<Dataset> open_image_folder(const std::filesystem::path& path, const Preprocess& preprocess);
+std::unique_ptr<Dataset> open_sentences(const std::filesystem::path& path, const Preprocess& preprocess);
 
 /// What a set is called in reports: its file's name without endings, or its folder's.
 std::string set_name(const std::filesystem::path& path);

@@ -15,6 +15,8 @@ class Subset : public Dataset {
     size_ = chosen_.size();
     sample_shape_ = whole.sample_shape();
     name_ = std::move(name);
+    if (!whole.lengths().empty())
+      for (const std::size_t i : chosen_) lengths_.push_back(whole.lengths()[i]);
     if (!whole.labels().empty())
       for (const std::size_t i : chosen_) labels_.push_back(whole.labels()[i]);
   }
@@ -24,6 +26,8 @@ class Subset : public Dataset {
     for (const std::size_t s : samples) there.push_back(chosen_[s]);
     whole_.read(there, out);
   }
+
+  void read_tokens(std::size_t sample, std::int64_t* out) const override { whole_.read_tokens(chosen_[sample], out); }
 
  private:
   const Dataset& whole_;

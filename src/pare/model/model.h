@@ -383,7 +383,8 @@ using Attributes =
 
 /// Operators whose ONNX form moved attributes to inputs over the opsets are held in the newest form: axes, pads, slice
 /// bounds, clip limits and split sizes are inputs (constants where they were attributes). Beyond that, a Model that was
-/// read has: Split always with its sizes, Pad with pads of every axis (where they are constants), Softmax over one axis, no Dropout.
+/// read has: Split always with its sizes, Pad with pads of every axis (where they are constants), Softmax over one
+/// axis, no Dropout.
 struct Node {
   std::string name;  // distinct within the model; made up where the file has none
   Op op = Op::identity;

@@ -25,8 +25,8 @@ class Collector {
   Collector(std::size_t batches, std::uint64_t seed)
       : per_batch_(std::max<std::size_t>(1, kept_values / batches)), random_(seed) {}
 
-  void add(const at::Tensor& tensor, const std::string& name) {
-    const at::Tensor x = tensor.to(at::kFloat).contiguous();
+  void add(const at::Tensor& tensor, const at::Tensor& mask, const std::string& name) {
+    const at::Tensor x = runtime::real_tokens(tensor, mask).to(at::kFloat).contiguous();
     const auto n = static_cast<std::size_t>(x.numel());
     if (n == 0) return;
     const float* data = x.data_ptr<float>();
@@ -35,7 +35,7 @@ class Collector {
                   "check the network and the preprocessing of its data");
     low_ = std::min(low_, x.min().item<float>());
     high_ = std::max(high_, x.max().item<float>());
-    elements_ = static_cast<double>(n) / static_cast<double>(x.dim() > 0 ? x.size(0) : 1);
+    elements_ = static_cast<double>(n) / static_cast<double>(tensor.dim() > 0 ? tensor.size(0) : 1);
     if (n <= per_batch_) {
       values_.insert(values_.end(), data, data + n);
       return;
@@ -84,27 +84,28 @@ Calibrated calibrate(const model::Model& model, const io::Dataset& training, con
   if (result.layers.empty())
     throw Error("has no convolution or matrix product with constant weights", model.name,
                 "there is nothing to quantise");
-  if (model.inputs.size() != 1)
-    throw Error(fmt::format("has {} inputs; networks of one input can be quantised", model.inputs.size()), model.name);
 
-  const std::size_t batches = (samples.calibration.size() + options.batch - 1) / options.batch;
+  const auto batches = runtime::in_batches(training, samples.calibration, options.batch);
   std::map<ValueId, Collector> collectors;
-  for (const ValueId id : layer_inputs(result.layers)) collectors.emplace(id, Collector(batches, options.seed));
+  for (const ValueId id : layer_inputs(result.layers)) collectors.emplace(id, Collector(batches.size(), options.seed));
   const runtime::Executor network(model);
   Progress progress("calibrating", samples.calibration.size());
-  for (std::size_t b = 0; b < batches; ++b) {
-    const std::size_t first = b * options.batch, count = std::min(options.batch, samples.calibration.size() - first);
-    const at::Tensor input = runtime::read_samples(training, std::span(samples.calibration).subspan(first, count));
+  for (const auto& group : batches) {
+    const runtime::Batch batch = runtime::read_batch(model, training, group);
     const auto collect = [&](ValueId id, const at::Tensor& x) {
-      if (const auto found = collectors.find(id); found != collectors.end()) found->second.add(x, model.value(id).name);
+      if (const auto found = collectors.find(id); found != collectors.end())
+        found->second.add(x, batch.mask, model.value(id).name);
     };
-    collect(model.inputs[0], input);
-    network.run({input}, [&](std::size_t node, std::vector<at::Tensor>& outputs) {
+    for (std::size_t i = 0; i < batch.inputs.size(); ++i) collect(model.inputs[i], batch.inputs[i]);
+    network.run(batch.inputs, [&](std::size_t node, std::vector<at::Tensor>& outputs) {
       for (std::size_t o = 0; o < outputs.size(); ++o) collect(model.nodes[node].outputs[o], outputs[o]);
     });
-    progress.step(count);
+    progress.step(group.size());
   }
-  for (auto& [id, collector] : collectors) result.activations.emplace(id, collector.finish(id == model.inputs[0]));
+  for (auto& [id, collector] : collectors) {
+    const bool is_input = std::ranges::find(model.inputs, id) != model.inputs.end();
+    result.activations.emplace(id, collector.finish(is_input));
+  }
   return result;
 }
 

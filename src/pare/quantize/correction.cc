@@ -58,8 +58,8 @@ Affine fit(const at::Tensor& quantized, const at::Tensor& exact, std::int64_t ax
 
 class Corrector {
  public:
-  Corrector(const Calibrated& network, model::Recipe& recipe, bool with_gain)
-      : m_(*network.network), recipe_(recipe), with_gain_(with_gain), readers_(m_.readers()) {}
+  Corrector(const Calibrated& network, model::Recipe& recipe, bool with_gain, at::Tensor mask)
+      : m_(*network.network), recipe_(recipe), with_gain_(with_gain), mask_(std::move(mask)), readers_(m_.readers()) {}
 
   /// Corrects one layer in the recipe and returns its corrected output.
   at::Tensor correct(const Layer& layer, const at::Tensor& quantized, const at::Tensor& exact) {
@@ -67,7 +67,10 @@ class Corrector {
     model::QuantizedTensor& weight =
         *std::ranges::find(recipe_.tensors, m_.value(layer.weight).name, &model::QuantizedTensor::value);
     const bool can_scale = weight.granularity != number::Granularity::tensor && !shared(layer.weight);
-    const Affine a = fit(quantized, exact, layer.output_axis, with_gain_ && can_scale);
+    const std::int64_t axis = layer.output_axis;
+    // without padding, tokens are one axis and channels are the last
+    const at::Tensor q = runtime::real_tokens(quantized, mask_), f = runtime::real_tokens(exact, mask_);
+    const Affine a = fit(q, f, q.dim() == quantized.dim() ? axis : q.dim() - 1, with_gain_ && can_scale);
     const std::size_t channels = a.gain.size(), each = weight.scales.size() / std::max<std::size_t>(1, channels);
     if (with_gain_ && can_scale)
       for (std::size_t i = 0; i < weight.scales.size(); ++i) weight.scales[i] *= a.gain[i / each];
@@ -93,19 +96,20 @@ class Corrector {
   const model::Model& m_;
   model::Recipe& recipe_;
   bool with_gain_;
+  at::Tensor mask_;
   std::vector<std::vector<std::size_t>> readers_;
 };
 
 }  // namespace
 
 model::Recipe correct(const Calibrated& network, model::Recipe recipe, Correction correction,
-                      const at::Tensor& samples) {
+                      const runtime::Batch& samples) {
   if (correction == Correction::none) return recipe;
   const c10::NoGradGuard no_gradients;
   const model::Model& m = *network.network;
   const runtime::Executor exact(m), quantized(model::apply(m, recipe));
-  runtime::Executor::Run exact_run(exact, {samples}), quantized_run(quantized, {samples});
-  Corrector corrector(network, recipe, correction == Correction::affine);
+  runtime::Executor::Run exact_run(exact, samples.inputs), quantized_run(quantized, samples.inputs);
+  Corrector corrector(network, recipe, correction == Correction::affine, samples.mask);
   for (const Layer& layer : network.layers) {
     const std::string& node = m.nodes[layer.node].name;
     const auto mend = [&](std::size_t n, std::vector<at::Tensor>& outputs) {

@@ -2,6 +2,7 @@
 #pragma once
 #include "pare/io/dataset.h"
 #include "pare/quantize/calibrate.h"
+#include "pare/runtime/batch.h"
 
 namespace pare::quantize {
 
@@ -14,6 +15,6 @@ const char* name(Correction correction);
 /// The recipe corrected. Layers are done in order, each with those before it corrected, the float and the quantised
 /// network running side by side over `samples`. A bias that several layers share is left alone.
 model::Recipe correct(const Calibrated& network, model::Recipe recipe, Correction correction,
-                      const at::Tensor& samples);
+                      const runtime::Batch& samples);
 
 }  // namespace pare::quantize

@@ -15,10 +15,10 @@
 namespace pare::quantize {
 namespace {
 
-std::vector<at::Tensor> run_batches(const runtime::Executor& network, const std::vector<at::Tensor>& batches) {
+std::vector<at::Tensor> run_batches(const runtime::Executor& network, const std::vector<runtime::Batch>& batches) {
   const c10::NoGradGuard no_gradients;
   std::vector<at::Tensor> parts;
-  for (const at::Tensor& batch : batches) parts.push_back(network.run({batch}).at(0));
+  for (const runtime::Batch& batch : batches) parts.push_back(network.run(batch.inputs).at(0));
   return parts;
 }
 
@@ -58,15 +58,15 @@ NetworkCandidate try_plan(const Calibrated& network, const Judge& judge, Network
 Judge make_judge(const Calibrated& network, const io::Dataset& training, const TrainingSamples& samples,
                  const Options& options) {
   Judge judge;
-  judge.calibration = runtime::read_samples(training, samples_that_fit(network, samples.calibration));
-  for (std::size_t first = 0; first < samples.selection.size(); first += options.batch) {
-    const std::size_t count = std::min(options.batch, samples.selection.size() - first);
-    judge.selection.push_back(runtime::read_samples(training, std::span(samples.selection).subspan(first, count)));
+  const model::Model& model = *network.network;
+  judge.calibration = runtime::read_batch(model, training, samples_that_fit(network, samples.calibration));
+  for (const auto& group : runtime::in_batches(training, samples.selection, options.batch)) {
+    judge.selection.push_back(runtime::read_batch(model, training, group));
+    if (training.labels().empty()) continue;
+    for (const std::size_t s : group) judge.labels.push_back(training.labels()[s]);
   }
   judge.float_logits = at::cat(run_batches(runtime::Executor(*network.network), judge.selection));
   if (judge.float_logits.dim() != 2) throw Error("the first output is not [samples, classes]", network.network->name);
-  if (!training.labels().empty())
-    for (const std::size_t s : samples.selection) judge.labels.push_back(training.labels()[s]);
   return judge;
 }
 

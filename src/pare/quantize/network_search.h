@@ -11,15 +11,16 @@
 #include <vector>
 
 #include "pare/quantize/correction.h"
+#include "pare/runtime/batch.h"
 
 namespace pare::quantize {
 
 /// What candidates are measured with: training samples and the float network's answers.
 struct Judge {
-  at::Tensor calibration;             // inputs for bias correction
-  std::vector<at::Tensor> selection;  // inputs by batch
-  at::Tensor float_logits;            // [selection samples, classes]
-  std::vector<std::int64_t> labels;   // of the selection samples, or empty
+  runtime::Batch calibration;  // for bias correction
+  std::vector<runtime::Batch> selection;
+  at::Tensor float_logits;           // [selection samples, classes], in the order of the batches
+  std::vector<std::int64_t> labels;  // of the selection samples, or empty
 };
 Judge make_judge(const Calibrated& network, const io::Dataset& training, const TrainingSamples& samples,
                  const Options& options);

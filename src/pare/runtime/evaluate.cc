@@ -14,37 +14,31 @@
 
 namespace pare::runtime {
 
-at::Tensor read_samples(const io::Dataset& data, std::span<const std::size_t> samples) {
-  std::vector<std::int64_t> shape{static_cast<std::int64_t>(samples.size())};
-  shape.insert(shape.end(), data.sample_shape().begin(), data.sample_shape().end());
-  at::Tensor out = at::empty(shape, at::kFloat);
-  data.read(samples, out.data_ptr<float>());
-  return out;
-}
-
 at::Tensor logits(const Executor& network, const io::Dataset& data, std::size_t first, std::size_t count,
                   std::size_t batch, const std::string& label) {
   const c10::NoGradGuard no_gradients;
-  const auto read = [&](std::size_t from) {
-    std::vector<std::size_t> samples(std::min(batch, first + count - from));
-    std::iota(samples.begin(), samples.end(), from);
-    return read_samples(data, samples);
-  };
   if (count == 0) throw Error("there are no samples to run", data.name());
-  std::vector<at::Tensor> parts;
+  std::vector<std::size_t> samples(count);
+  std::iota(samples.begin(), samples.end(), first);
+  const auto groups = in_batches(data, samples, batch);
+  const auto read = [&](std::size_t group) { return read_batch(network.model(), data, groups[group]); };
+  at::Tensor all;
   Progress progress(label, count);
-  std::future<at::Tensor> next = std::async(std::launch::async, read, first);
-  for (std::size_t from = first; from < first + count; from += batch) {
-    const at::Tensor input = next.get();
-    if (from + batch < first + count) next = std::async(std::launch::async, read, from + batch);
-    parts.push_back(network.run({input}).at(0).to(at::kFloat));
-    if (parts.back().dim() != 2 || parts.back().size(0) != input.size(0))
-      throw Error(
-          fmt::format("the first output has shape [{}], not [samples, classes]", fmt::join(parts.back().sizes(), ", ")),
-          network.model().name);
-    progress.step(static_cast<std::size_t>(input.size(0)));
+  std::future<Batch> next = std::async(std::launch::async, read, 0);
+  for (std::size_t group = 0; group < groups.size(); ++group) {
+    const Batch now = next.get();
+    if (group + 1 < groups.size()) next = std::async(std::launch::async, read, group + 1);
+    const at::Tensor out = network.run(now.inputs).at(0).to(at::kFloat);
+    if (out.dim() != 2 || out.size(0) != now.size)
+      throw Error(fmt::format("the first output has shape [{}], not [samples, classes]", fmt::join(out.sizes(), ", ")),
+                  network.model().name);
+    if (!all.defined()) all = at::empty({static_cast<std::int64_t>(count), out.size(1)}, at::kFloat);
+    for (std::size_t i = 0; i < groups[group].size(); ++i)
+      all.select(0, static_cast<std::int64_t>(groups[group][i] - first))
+          .copy_(out.select(0, static_cast<std::int64_t>(i)));
+    progress.step(groups[group].size());
   }
-  return at::cat(parts);
+  return all;
 }
 
 Accuracy accuracy(const at::Tensor& logits, const std::vector<std::int64_t>& labels, std::size_t first) {

@@ -7,12 +7,10 @@
 #include <vector>
 
 #include "pare/io/dataset.h"
+#include "pare/runtime/batch.h"
 #include "pare/runtime/executor.h"
 
 namespace pare::runtime {
-
-/// Samples of those numbers as one float32 tensor [samples, sample shape...].
-at::Tensor read_samples(const io::Dataset& data, std::span<const std::size_t> samples);
 
 /// The first output for samples [first, first + count) of `data`, [count, classes] float32; batches are read while the
 /// one before is computed. Throws Error where data and model do not fit.
