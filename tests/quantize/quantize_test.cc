@@ -217,7 +217,8 @@ TEST(Finetuning, StartsFromTheNetworkThatWasFound) {
   p.options.learning_rate = 0;
   for (const auto& candidate : network_candidates(p.calibrated, p.judge, "ant", 4, p.options)) {
     if (candidate.correction != Correction::affine) continue;
-    const Finetuned same = finetune_quantized(p.calibrated, candidate.plan, candidate.recipe, p.training, p.options);
+    const Finetuned same =
+        finetune_quantized(p.calibrated, candidate.plan, candidate.recipe, p.model, p.training, p.options);
     const at::Tensor before = selection_logits(p.calibrated, candidate.recipe, p.judge);
     const at::Tensor after = selection_logits(p.calibrated, same.recipe, p.judge);
     // a weight that lay on a border may fall to the other side when its gain is multiplied in
@@ -231,16 +232,17 @@ TEST(Finetuning, LowersTheLossAndKeepsTheWidths) {
   p.options.finetune_epochs = 4;
   p.options.learning_rate = 0.02;
   p.options.mirror = false;
-  p.options.batch = 32;
+  p.options.finetune_batch = 32;
   const auto narrow = network_candidates(p.calibrated, p.judge, "ant", 4, p.options).front();
-  const Finetuned tuned = finetune_quantized(p.calibrated, narrow.plan, narrow.recipe, p.training, p.options);
+  const Finetuned tuned = finetune_quantized(p.calibrated, narrow.plan, narrow.recipe, p.model, p.training, p.options);
   ASSERT_EQ(tuned.trained.epochs.size(), 5u);
   EXPECT_LT(tuned.trained.epochs.back().loss, tuned.trained.epochs[1].loss);
   EXPECT_GE(tuned.trained.epochs[tuned.trained.best].accuracy, tuned.trained.epochs[0].accuracy);
   for (const auto& tensor : tuned.recipe.tensors)
     for (const float scale : tensor.scales) EXPECT_GT(scale, 0);
   EXPECT_EQ(model::stored_bytes(tuned.recipe), model::stored_bytes(narrow.recipe));
-  EXPECT_THROW(finetune_quantized(p.calibrated, narrow.plan, narrow.recipe, Thirds(100, false), p.options), Error);
+  EXPECT_THROW(finetune_quantized(p.calibrated, narrow.plan, narrow.recipe, p.model, Thirds(100, false), p.options),
+               Error);
 }
 
 TEST(Calibration, RefusesWhatCannotBeQuantised) {

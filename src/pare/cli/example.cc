@@ -117,7 +117,6 @@ model::Model train_example(const io::Dataset& training, std::uint64_t seed) {
   quantize::Options options;
   options.finetune_epochs = 12;
   options.learning_rate = 0.1;
-  options.batch = 64;
   options.seed = seed;
   options.mirror = false;
   return quantize::finetune_float(builder.finish(48), training, options).network;

@@ -56,6 +56,9 @@ void add_quantize_options(CLI::App& verb, QuantizeOptions& o) {
   verb.add_option("--average-bits", options.average_bits, "mixed: instead, the mean width of weights to reach");
   verb.add_option("--finetune", options.finetune_epochs, "epochs of training after quantisation")
       ->check(CLI::Range(0, 100000));
+  verb.add_option("--finetune-batch", options.finetune_batch, "samples a step of fine-tuning")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
   verb.add_option("--learning-rate", options.learning_rate, "of fine-tuning")->capture_default_str();
   verb.add_flag("--no-mirror", o.no_mirror, "do not mirror images when training (digits, text)");
 }

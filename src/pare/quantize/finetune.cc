@@ -54,22 +54,25 @@ model::Model latent_network(const Calibrated& network, const Plan& plan, const m
 runtime::TrainOptions train_options(const Options& options) {
   return {.epochs = options.finetune_epochs,
           .learning_rate = options.learning_rate,
-          .batch = options.batch,
+          .batch = options.finetune_batch,
           .seed = options.seed,
           .mirror = options.mirror,
-          .gradient_scale = {}};
+          .gradient_scale = {},
+          .teacher = nullptr};
 }
 
 }  // namespace
 
 Finetuned finetune_quantized(const Calibrated& network, const Plan& plan, const model::Recipe& recipe,
-                             const io::Dataset& training, const Options& options) {
+                             const model::Model& teacher, const io::Dataset& training, const Options& options) {
   const model::Model applied =
       model::apply(latent_network(network, plan, recipe), recipe, model::WeightForm::trainable);
   Executor executor(applied, /*trainable=*/true);
   const auto scales = scale_parameters(applied, network);
   Finetuned result{.recipe = recipe};
+  const Executor teaching(teacher);
   runtime::TrainOptions how = train_options(options);
+  how.teacher = &teaching;
   for (const auto& [of, scale] : scales) how.gradient_scale[scale.name] = scale.gradient_scale;
   result.trained = runtime::train(executor, training, how);
 

@@ -17,9 +17,10 @@ struct Finetuned {
 };
 
 /// Trains for options.finetune_epochs as runtime::train does: weights, biases and scales, from `recipe`, which was made
-/// from `plan`. Throws Error where there are no labels.
+/// from `plan`, with `teacher` (the tuned float network; Mishra and Marr 2018 show what it gives at few bits). Throws
+/// Error where there are no labels.
 Finetuned finetune_quantized(const Calibrated& network, const Plan& plan, const model::Recipe& recipe,
-                             const io::Dataset& training, const Options& options);
+                             const model::Model& teacher, const io::Dataset& training, const Options& options);
 
 /// The float network trained the same way: what the quantised one is to be compared with.
 Finetuned finetune_float(const model::Model& model, const io::Dataset& training, const Options& options);

@@ -24,7 +24,7 @@ struct Options {
   bool bias_correction = true;  // under Select::tensor; under network both are tried
 
   std::size_t calibration_samples = 256;  // for scales and bias correction
-  std::size_t selection_samples = 512;    // other training samples, for comparing whole networks
+  std::size_t selection_samples = 1024;   // other training samples, for comparing whole networks
   std::size_t batch = 128;
   std::uint64_t seed = 0;
 
@@ -34,6 +34,7 @@ struct Options {
 
   // fine-tuning
   int finetune_epochs = 0;
+  std::size_t finetune_batch = 64;
   double learning_rate = 1e-3;
   bool mirror = true;  // images may be mirrored when training (not so digits or text)
 };

@@ -131,14 +131,17 @@ class Verb {
   }
 
   void add_finetuned_float() {
-    const Finetuned tuned = finetune_float(model_, training_, options_);
+    Finetuned tuned = finetune_float(model_, training_, options_);
     Candidate candidate{
         .name = "float32-tuned",
         .decision = {{"method", "float32"}, {"bits", 32}, {"finetune_epochs", options_.finetune_epochs}}};
     add_measured(candidate, measure(tuned.network, "float32, tuned"));
     candidate.costs.push_back(*study_.candidates[0].cost("weight_bytes"));
     candidate.details["finetune"] = finetune_details(tuned);
+    const std::string candidate_name = candidate.name;
     study_.candidates.push_back(std::move(candidate));
+    tuned_float_ = std::move(tuned.network);
+    if (!request_.output.empty()) model::write_onnx(request_.output / candidate_name / "model.onnx", tuned_float_);
   }
 
   void add(const std::string& method, int bits) {
@@ -167,7 +170,7 @@ class Verb {
     add_recipe(name, decision, details, chosen.recipe, chosen.plan, chosen.divergence, search_seconds);
 
     if (options_.finetune_epochs == 0) return;
-    const Finetuned tuned = finetune_quantized(network_, chosen.plan, chosen.recipe, training_, options_);
+    const Finetuned tuned = finetune_quantized(network_, chosen.plan, chosen.recipe, tuned_float_, training_, options_);
     decision["finetune_epochs"] = options_.finetune_epochs;
     details["finetune"] = finetune_details(tuned);
     const double divergence =
@@ -246,6 +249,7 @@ class Verb {
   TrainingSamples samples_;
   Calibrated network_;
   Judge judge_;
+  model::Model tuned_float_;  // where there is fine-tuning: it teaches the quantised networks
   study::Study study_;
   std::map<std::string, std::vector<bool>> right_;
   std::map<std::tuple<std::string, int, Select>, std::vector<NetworkCandidate>> searched_;

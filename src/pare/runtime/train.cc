@@ -53,21 +53,31 @@ Split split_samples(const io::Dataset& data, std::uint64_t seed) {
   return {{middle, order.end()}, {order.begin(), middle}};
 }
 
+/// Mean over the samples of KL(teacher || student), whose gradient is that of the cross-entropy with soft labels.
+at::Tensor distillation_loss(const Executor& teacher, const at::Tensor& input, const at::Tensor& output) {
+  at::Tensor wanted;
+  {
+    const c10::NoGradGuard no_gradients;
+    wanted = at::log_softmax(teacher.run({input}).at(0), 1);
+  }
+  return (wanted.exp() * (wanted - at::log_softmax(output, 1))).sum(1).mean();
+}
+
 std::vector<std::int64_t> labels_of(const io::Dataset& data, std::span<const std::size_t> samples) {
   std::vector<std::int64_t> labels;
   for (const std::size_t s : samples) labels.push_back(data.labels()[s]);
   return labels;
 }
 
-double validate(const Executor& network, const io::Dataset& data, const std::vector<std::size_t>& samples,
-                std::size_t batch) {
+Accuracy validate(const Executor& network, const io::Dataset& data, const std::vector<std::size_t>& samples,
+                  std::size_t batch) {
   const c10::NoGradGuard no_gradients;
   std::vector<at::Tensor> parts;
   for (std::size_t first = 0; first < samples.size(); first += batch) {
     const auto part = std::span(samples).subspan(first, std::min(batch, samples.size() - first));
     parts.push_back(network.run({read_samples(data, part)}).at(0));
   }
-  return accuracy(at::cat(parts), labels_of(data, samples)).top1;
+  return accuracy(at::cat(parts), labels_of(data, samples));
 }
 
 using Snapshot = std::map<std::string, at::Tensor>;
@@ -96,7 +106,12 @@ Trained train(Executor& network, const io::Dataset& data, const TrainOptions& op
         steps, std::make_unique<torch::optim::SGDOptions>(
                    torch::optim::SGDOptions(options.learning_rate).momentum(0.9).weight_decay(0))));
 
-  Trained result{{{0, validate(network, data, split.validation, options.batch)}}, 0};
+  Trained result;
+  const auto record = [&](double loss) {
+    const Accuracy a = validate(network, data, split.validation, options.batch);
+    result.epochs.push_back({loss, a.top1, a.loss});
+  };
+  record(0);
   Snapshot kept = copy_of(network.parameters());
   const std::size_t batch = options.batch, n = split.training.size(), per_epoch = (n + batch - 1) / batch;
   const auto total = static_cast<double>(per_epoch) * options.epochs;
@@ -112,7 +127,8 @@ Trained train(Executor& network, const io::Dataset& data, const TrainOptions& op
         group.options().set_lr(options.learning_rate * 0.5 * (1 + std::cos(std::numbers::pi * step / total)));
       const at::Tensor input = augmented(read_samples(data, samples), random, options.mirror);
       const at::Tensor output = network.run({input}).at(0);
-      const at::Tensor loss = at::cross_entropy_loss(output, at::tensor(labels_of(data, samples), at::kLong));
+      at::Tensor loss = at::cross_entropy_loss(output, at::tensor(labels_of(data, samples), at::kLong));
+      if (options.teacher) loss = 0.5 * (loss + distillation_loss(*options.teacher, input, output));
       optimizer.zero_grad();
       loss.backward();
       for (auto& [name, tensor] : network.parameters())
@@ -127,8 +143,8 @@ Trained train(Executor& network, const io::Dataset& data, const TrainOptions& op
     }
     const double mean_loss = loss_sum / static_cast<double>(n);
     if (!std::isfinite(mean_loss)) throw Error("diverged", "fine-tuning", "try a lower --learning-rate");
-    result.epochs.push_back({mean_loss, validate(network, data, split.validation, options.batch)});
-    if (result.epochs.back().accuracy >= result.epochs[result.best].accuracy) {
+    record(mean_loss);
+    if (result.epochs.back().validation_loss <= result.epochs[result.best].validation_loss) {
       result.best = result.epochs.size() - 1;
       kept = copy_of(network.parameters());
     }
