@@ -25,6 +25,10 @@ void set_quiet(bool quiet) { quiet_progress = quiet; }
 
 void catch_interrupts() { std::signal(SIGINT, on_interrupt); }
 
+void stop_if_interrupted() {
+  if (interrupted) throw Interrupted{};
+}
+
 Progress::Progress(std::string label, std::size_t steps)
     : label_(std::move(label)),
       steps_(std::max<std::size_t>(steps, 1)),
@@ -37,7 +41,7 @@ Progress::~Progress() {
 }
 
 void Progress::step(std::size_t count) {
-  if (interrupted) throw Interrupted{};
+  stop_if_interrupted();
   done_ += count;
   if (!visible_) return;
   const auto now = std::chrono::steady_clock::now();

@@ -32,5 +32,7 @@ struct Interrupted {};
 
 /// From now on Ctrl-C sets a flag that Progress::step turns into Interrupted; a second one ends the process.
 void catch_interrupts();
+/// Throws Interrupted after Ctrl-C: for loops that report nothing.
+void stop_if_interrupted();
 
 }  // namespace pare

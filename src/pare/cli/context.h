@@ -24,9 +24,10 @@ std::string to_table(const study::Study& study);
 void add_inspect(CLI::App& app, const Global& global);
 void add_evaluate(CLI::App& app, const Global& global);
 void add_quantize(CLI::App& app, const Global& global);
+void add_generate(CLI::App& app, const Global& global);
 void add_report(CLI::App& app, const Global& global);
 
-/// Adds --data, --training, --mean, --std, --size, --resize, --layout, --samples, --batch.
+/// Adds --data, --training, --mean, --std, --size, --resize, --layout, --vocabulary and the like, --samples, --batch.
 void add_data_options(CLI::App& verb, struct DataOptions& options, bool needs_data);
 
 /// As the command line holds them; request() reads the TOML beside the data and lets options overrule it.

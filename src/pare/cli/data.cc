@@ -9,9 +9,9 @@
 namespace pare::cli {
 
 void add_data_options(CLI::App& verb, DataOptions& o, bool needs_data) {
-  auto* data =
-      verb.add_option("--data", o.given.data,
-                      "samples to measure on: .npz with x and y, a folder of image folders, CIFAR-10 binary, IDX");
+  auto* data = verb.add_option(
+      "--data", o.given.data,
+      "samples to measure on: .npz with x and y, a folder of image folders, CIFAR-10 binary, IDX, .tsv");
   if (needs_data) data->required();
   verb.add_option(
       "--training", o.given.training,
@@ -22,7 +22,13 @@ void add_data_options(CLI::App& verb, DataOptions& o, bool needs_data) {
   verb.add_option("--resize", o.given.preprocess.resize, "images are resized so that the shorter side is this");
   verb.add_option("--size", o.given.preprocess.size, "the middle square of this size is cut out");
   verb.add_option("--layout", o.layout, "of the network's input: nchw or nhwc");
-  verb.add_option("--preprocess", o.preprocess_file, "a TOML with mean, std, resize, size, layout");
+  verb.add_option("--vocabulary", o.given.preprocess.vocabulary,
+                  "WordPiece pieces of sentences (default: vocab.txt beside the network)");
+  verb.add_flag("--cased", o.given.preprocess.cased, "sentences keep upper case and accents");
+  verb.add_option("--max-tokens", o.given.preprocess.max_tokens, "sentences are cut to so many, with [CLS] and [SEP]")
+      ->check(CLI::Range(2, 1 << 20))
+      ->capture_default_str();
+  verb.add_option("--preprocess", o.preprocess_file, "a TOML with mean, std, resize, size, layout, vocabulary ...");
   verb.add_option("--samples", o.given.samples, "measure on the first so many (0: all)");
   verb.add_option("--batch", o.given.batch, "samples run at once")->check(CLI::Range(1, 1 << 16));
 }
@@ -39,6 +45,9 @@ DataRequest DataOptions::request() const {
     if (!asked.std.empty()) request.preprocess.std = asked.std;
     if (asked.resize) request.preprocess.resize = asked.resize;
     if (asked.size) request.preprocess.size = asked.size;
+    if (!asked.vocabulary.empty()) request.preprocess.vocabulary = asked.vocabulary;
+    if (asked.cased) request.preprocess.cased = true;
+    if (asked.max_tokens != io::Preprocess{}.max_tokens) request.preprocess.max_tokens = asked.max_tokens;
   }
   if (layout == "nhwc")
     request.preprocess.layout = io::Layout::nhwc;

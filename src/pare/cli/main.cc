@@ -44,6 +44,7 @@ int run(int argc, char** argv) {
   cli::add_inspect(app, global);
   cli::add_evaluate(app, global);
   cli::add_quantize(app, global);
+  cli::add_generate(app, global);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -39,6 +39,15 @@ struct QuantizeRequest {
   quantize::Request how;
 };
 
+struct GenerateRequest {
+  std::filesystem::path model, recipe, tokenizer;
+  std::string prompt;
+  std::size_t tokens = 256;  // new ones at most
+  double temperature = 0;    // 0: the likeliest each time
+  std::uint64_t seed = 0;
+  bool stream = false;  // the text goes to stdout as it is made
+};
+
 /// Without a model: a network and data set that pare makes itself.
 struct ReportRequest {
   std::filesystem::path model;
@@ -51,6 +60,7 @@ struct TorchVerbs {
   void (*set_up)(const Global&);
   study::Study (*evaluate)(const EvaluateRequest&);
   study::Study (*quantize)(const QuantizeRequest&);
+  study::Study (*generate)(const GenerateRequest&);
   std::vector<study::Study> (*report)(const ReportRequest&);
 };
 

@@ -2,11 +2,14 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstdio>
 #include <numeric>
 
 #include "pare/base/error.h"
 #include "pare/base/file.h"
 #include "pare/base/parallel.h"
+#include "pare/base/progress.h"
 #include "pare/base/random.h"
 #include "pare/cli/example.h"
 #include "pare/cli/inspect.h"
@@ -14,7 +17,9 @@
 #include "pare/io/subset.h"
 #include "pare/model/onnx.h"
 #include "pare/quantize/verb.h"
+#include "pare/runtime/generate.h"
 #include "pare/runtime/verb.h"
+#include "pare/text/byte_pair.h"
 
 namespace pare::cli {
 namespace {
@@ -28,7 +33,15 @@ struct Data {
   const io::Dataset& test() const { return training_file ? *file : *test_part; }
 };
 
-Data open(const DataRequest& request, std::uint64_t seed) {
+/// Sentences need the network's vocabulary, which mostly lies beside it.
+DataRequest with_vocabulary(DataRequest request, const std::filesystem::path& model) {
+  const auto beside = model.parent_path() / "vocab.txt";
+  if (request.preprocess.vocabulary.empty() && std::filesystem::exists(beside)) request.preprocess.vocabulary = beside;
+  return request;
+}
+
+Data open(const DataRequest& given, const std::filesystem::path& model, std::uint64_t seed) {
+  const DataRequest request = with_vocabulary(given, model);
   Data data{.file = io::open_dataset(request.data, request.preprocess)};
   if (!request.training.empty()) {
     data.training_file = io::open_dataset(request.training, request.preprocess);
@@ -52,7 +65,7 @@ void set_up(const Global& global) { at::set_num_threads(global.threads ? global.
 
 study::Study evaluate(const EvaluateRequest& request) {
   const model::Model model = model::read_onnx(request.model);
-  const auto data = io::open_dataset(request.data.data, request.data.preprocess);
+  const auto data = io::open_dataset(request.data.data, with_vocabulary(request.data, request.model).preprocess);
   const runtime::EvaluateOptions options{request.data.samples, request.data.batch};
   if (request.recipe.empty()) return runtime::evaluate(model, nullptr, *data, options);
   const model::Recipe recipe = model::read_recipe(request.recipe);
@@ -61,14 +74,69 @@ study::Study evaluate(const EvaluateRequest& request) {
 
 study::Study quantize(const QuantizeRequest& request) {
   const model::Model model = model::read_onnx(request.model);
-  const Data data = open(request.data, request.how.options.seed);
+  const Data data = open(request.data, request.model, request.how.options.seed);
   return quantize::quantize(model, data.training(), &data.test(), request.how);
+}
+
+study::Study generate(const GenerateRequest& request) {
+  const model::Model model = model::read_onnx(request.model);
+  const bool with_recipe = !request.recipe.empty();
+  const model::Recipe recipe = with_recipe ? model::read_recipe(request.recipe) : model::Recipe{};
+  const auto beside = request.model.parent_path() / "tokenizer.bin";
+  if (request.tokenizer.empty() && !std::filesystem::exists(beside))
+    throw UsageError("is needed: none lies beside the model", "--tokenizer", "give a tokeniser file of llama2.c");
+  const text::BytePair tokenizer = text::read_byte_pair(request.tokenizer.empty() ? beside : request.tokenizer);
+  const runtime::Decoder decoder(with_recipe ? model::apply(model, recipe) : model);
+
+  using Clock = std::chrono::steady_clock;
+  const std::vector<std::int64_t> prompt =
+      request.prompt.empty() ? std::vector{text::BytePair::begin} : tokenizer.encode(request.prompt);
+  std::string text;
+  std::int64_t previous = request.prompt.empty() ? -1 : prompt.back();  // the space behind BOS stays, as it was learned
+  const runtime::GenerateOptions options{
+      .tokens = request.tokens, .temperature = request.temperature, .seed = request.seed, .end = text::BytePair::end};
+  if (request.stream) std::fputs(request.prompt.c_str(), stdout);
+  const auto start = Clock::now();
+  const auto made = decoder.generate(prompt, options, [&](std::int64_t token) {
+    stop_if_interrupted();
+    if (token == text::BytePair::begin || token == text::BytePair::end) return;
+    const std::string piece = tokenizer.decode_one(previous, token);
+    previous = token;
+    text += piece;
+    if (!request.stream) return;
+    std::fwrite(piece.data(), 1, piece.size(), stdout);
+    std::fflush(stdout);
+  });
+  const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  if (request.stream) std::fputs("\n", stdout);
+
+  using study::Better;
+  using study::Provenance;
+  study::Study study{.verb = "generate", .workload = {"network", model.name, model.hash}};
+  study.conditions = {{"device", "cpu"},
+                      {"threads", at::get_num_threads()},
+                      {"prompt_tokens", prompt.size()},
+                      {"temperature", options.temperature},
+                      {"seed", options.seed},
+                      {"cache", decoder.keeps_past()}};
+  study::Candidate candidate{.name = with_recipe ? "recipe" : "float32"};
+  candidate.decision = {{"method", with_recipe ? recipe.method : "float32"}};
+  const double rate = seconds > 0 ? static_cast<double>(made.size()) / seconds : 0;
+  candidate.costs.push_back({"tokens_per_second", rate, "1/s", Better::higher, Provenance::measured});
+  candidate.costs.push_back({"tokens", static_cast<double>(made.size()), "", Better::higher, Provenance::counted});
+  candidate.costs.push_back({"seconds", seconds, "s", Better::lower, Provenance::measured});
+  candidate.details["text"] = text;
+  candidate.details["ids"] = made;
+  study.chosen = candidate.name;
+  study.candidates.push_back(std::move(candidate));
+  study::mark_front(study);
+  return study;
 }
 
 std::vector<study::Study> report(const ReportRequest& request) {
   if (!request.model.empty()) {
     const model::Model model = model::read_onnx(request.model);
-    const Data data = open(request.data, request.how.options.seed);
+    const Data data = open(request.data, request.model, request.how.options.seed);
     return {inspect(model), quantize::quantize(model, data.training(), &data.test(), request.how)};
   }
   const std::uint64_t seed = request.how.options.seed;
@@ -84,7 +152,7 @@ std::vector<study::Study> report(const ReportRequest& request) {
 }  // namespace
 
 extern "C" const TorchVerbs* pare_torch_verbs() {
-  static const TorchVerbs verbs{set_up, evaluate, quantize, report};
+  static const TorchVerbs verbs{set_up, evaluate, quantize, generate, report};
   return &verbs;
 }
 

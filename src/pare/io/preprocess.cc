@@ -186,8 +186,20 @@ Preprocess parse_preprocess(std::string_view text, const std::string& where) {
       const std::string layout = node.value<std::string>().value_or("");
       if (layout != "nchw" && layout != "nhwc") fail("must be \"nchw\" or \"nhwc\"", "layout = \"nchw\"");
       out.layout = layout == "nchw" ? Layout::nchw : Layout::nhwc;
+    } else if (name == "vocabulary") {
+      out.vocabulary = node.value<std::string>().value_or("");
+      if (out.vocabulary.empty()) fail("must be the name of a file", "vocabulary = \"vocab.txt\"");
+    } else if (name == "cased") {
+      if (!node.is_boolean()) fail("must be true or false", "cased = false");
+      out.cased = node.value<bool>().value_or(false);
+    } else if (name == "max_tokens") {
+      const auto value = node.as_integer();
+      if (!value || value->get() < 2 || value->get() > 1 << 20)
+        fail("must be a whole number from 2 to 1048576", "max_tokens = 512");
+      out.max_tokens = static_cast<std::size_t>(value->get());
     } else {
-      fail("is a key that pare does not know", "the keys are mean, std, resize, size and layout");
+      fail("is a key that pare does not know",
+           "the keys are mean, std, resize, size, layout, vocabulary, cased and max_tokens");
     }
   }
   check(out, where);
@@ -195,7 +207,9 @@ Preprocess parse_preprocess(std::string_view text, const std::string& where) {
 }
 
 Preprocess Preprocess::from_toml(const std::filesystem::path& path) {
-  return parse_preprocess(read_file(path, std::size_t{1} << 20), path.string());
+  Preprocess out = parse_preprocess(read_file(path, std::size_t{1} << 20), path.string());
+  if (out.vocabulary.is_relative() && !out.vocabulary.empty()) out.vocabulary = path.parent_path() / out.vocabulary;
+  return out;
 }
 
 std::optional<std::filesystem::path> preprocess_beside(const std::filesystem::path& path) {

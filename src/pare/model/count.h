@@ -25,7 +25,7 @@ struct Counts {
   std::int64_t weight_bytes = 0;  // bytes of those constants as the file holds them
 };
 
-/// For one sample (the unknown first dimension of the inputs set to 1). Throws Error where another size is unknown.
+/// For one sample (unknown sizes of the inputs fixed by with_batch). Throws Error where another size is unknown.
 Counts count(const Model& model);
 
 }  // namespace pare::model

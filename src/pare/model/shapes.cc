@@ -363,7 +363,7 @@ void infer_shapes(Model& model) {
   drop_unneeded_nodes(model);
 }
 
-Model with_batch(const Model& model, std::int64_t batch) {
+Model with_batch(const Model& model, std::int64_t batch, std::int64_t tokens) {
   if (batch < 1 || batch > largest_dimension)
     throw Error(fmt::format("a batch of {} samples is not possible", batch), model.name);
   Model fixed = model;
@@ -373,6 +373,14 @@ Model with_batch(const Model& model, std::int64_t batch) {
     if (!value.shape_known) throw Error("has no known rank", where, "export the network with its shapes");
     for (std::size_t d = 0; d < value.shape.size(); ++d) {
       if (value.shape[d].known()) continue;
+      if (d > 0 && value.name.find("past") != std::string::npos) {  // the keys and values of earlier tokens
+        value.shape[d] = {0, {}};
+        continue;
+      }
+      if (d > 0 && (value.type == ElementType::i64 || value.type == ElementType::i32)) {  // ids, masks
+        value.shape[d] = {tokens, {}};
+        continue;
+      }
       if (d > 0)
         throw Error(fmt::format("dimension {} of {} is not known", d, printable(to_string(value.shape))), where,
                     "only the first, the batch, may be left open");

@@ -9,7 +9,11 @@ namespace pare::model {
 /// Error naming the node whose inputs do not fit.
 void infer_shapes(Model& model);
 
-/// A copy whose unknown input dimensions are fixed: a first dimension to `batch`; others must be known, else Error.
-Model with_batch(const Model& model, std::int64_t batch);
+/// The usual length of a text where a network is counted
+inline constexpr std::int64_t usual_tokens = 128;
+
+/// The model with the unknown sizes of its inputs fixed: the first dimension to `batch`; of ids and masks (integers)
+/// the others to `tokens`; of inputs named "past..." the others to 0. Throws Error for other unknown sizes.
+Model with_batch(const Model& model, std::int64_t batch, std::int64_t tokens = usual_tokens);
 
 }  // namespace pare::model

@@ -54,11 +54,11 @@ Split split_samples(const io::Dataset& data, std::uint64_t seed) {
 }
 
 /// Mean over the samples of KL(teacher || student), whose gradient is that of the cross-entropy with soft labels.
-at::Tensor distillation_loss(const Executor& teacher, const at::Tensor& input, const at::Tensor& output) {
+at::Tensor distillation_loss(const Executor& teacher, const std::vector<at::Tensor>& inputs, const at::Tensor& output) {
   at::Tensor wanted;
   {
     const c10::NoGradGuard no_gradients;
-    wanted = at::log_softmax(teacher.run({input}).at(0), 1);
+    wanted = at::log_softmax(teacher.run(inputs).at(0), 1);
   }
   return (wanted.exp() * (wanted - at::log_softmax(output, 1))).sum(1).mean();
 }
@@ -73,11 +73,12 @@ Accuracy validate(const Executor& network, const io::Dataset& data, const std::v
                   std::size_t batch) {
   const c10::NoGradGuard no_gradients;
   std::vector<at::Tensor> parts;
-  for (std::size_t first = 0; first < samples.size(); first += batch) {
-    const auto part = std::span(samples).subspan(first, std::min(batch, samples.size() - first));
-    parts.push_back(network.run({read_samples(data, part)}).at(0));
+  std::vector<std::int64_t> labels;
+  for (const auto& group : in_batches(data, samples, batch)) {
+    parts.push_back(network.run(read_batch(network.model(), data, group).inputs).at(0));
+    std::ranges::copy(labels_of(data, group), std::back_inserter(labels));
   }
-  return accuracy(at::cat(parts), labels_of(data, samples));
+  return accuracy(at::cat(parts), labels);
 }
 
 using Snapshot = std::map<std::string, at::Tensor>;
@@ -125,10 +126,11 @@ Trained train(Executor& network, const io::Dataset& data, const TrainOptions& op
       for (std::size_t i = first; i < std::min(n, first + batch); ++i) samples.push_back(split.training[order[i]]);
       for (auto& group : optimizer.param_groups())
         group.options().set_lr(options.learning_rate * 0.5 * (1 + std::cos(std::numbers::pi * step / total)));
-      const at::Tensor input = augmented(read_samples(data, samples), random, options.mirror);
-      const at::Tensor output = network.run({input}).at(0);
+      std::vector<at::Tensor> inputs = read_batch(network.model(), data, samples).inputs;
+      if (inputs.size() == 1) inputs[0] = augmented(inputs[0], random, options.mirror);
+      const at::Tensor output = network.run(inputs).at(0);
       at::Tensor loss = at::cross_entropy_loss(output, at::tensor(labels_of(data, samples), at::kLong));
-      if (options.teacher) loss = 0.5 * (loss + distillation_loss(*options.teacher, input, output));
+      if (options.teacher) loss = 0.5 * (loss + distillation_loss(*options.teacher, inputs, output));
       optimizer.zero_grad();
       loss.backward();
       for (auto& [name, tensor] : network.parameters())
