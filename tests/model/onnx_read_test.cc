@@ -174,8 +174,8 @@ TEST(OnnxRead, Refusals) {
   b.proto.clear_opset_import();
   refused(b, {"opset"});
   b = relu();
-  b.last->set_op_type("Einsum");
-  refused(b, {"Einsum '/y'", "does not know this operator"});
+  b.last->set_op_type("GRU");
+  refused(b, {"GRU '/y'", "does not know this operator"});
   b.last->set_op_type("bad\nname");
   refused(b, {"bad?name"});
   b = relu();
@@ -184,7 +184,16 @@ TEST(OnnxRead, Refusals) {
   auto* function = b.proto.add_functions();
   function->set_domain("com.microsoft");
   function->set_name("Relu");
-  refused(b, {"local function", "inline"});
+  refused(b, {"call '/y'", "more inputs or outputs than its function", "inline"});
+  function->add_input("x");
+  function->add_output("y");
+  refused(b, {"'y'"});  // it makes no output
+  auto* call = function->add_node();
+  call->set_domain("com.microsoft");
+  call->set_op_type("Relu");
+  call->add_input("x");
+  call->add_output("y");
+  refused(b, {"calls itself"});
   b = relu();
   b.with("alpha", 1.0f);
   refused(b, {"attribute 'alpha'"});
@@ -243,11 +252,66 @@ TEST(OnnxRead, Refusals) {
   b = relu();
   b.graph().add_sparse_initializer();
   refused(b, {"sparse"});
-  for (const char* op : {"Resize", "Upsample", "Loop", "DynamicQuantizeLinear"}) {
+  for (const char* op : {"If", "Loop", "GRU", "StringConcat"}) {
     b = relu();
     b.node(op, {"x"}, {"z"});
     refused(b, {op, "does not know"});
   }
+  for (const auto& [op, what] : {std::pair("Resize", "neither scales nor sizes"),
+                                 {"Upsample", "no operator of this"},
+                                 {"Einsum", "'equation'"},
+                                 {"DepthToSpace", "'blocksize'"},
+                                 {"GatherND", "input 2"},
+                                 {"Trilu", "opset 14"}}) {
+    b = relu();
+    b.node(op, {"x"}, {"z"});
+    refused(b, {op, what});
+  }
+  b = relu();
+  b.node("LpNormalization", {"x"}, {"z"}).with("p", 3);
+  refused(b, {"order 3"});
+}
+
+TEST(OnnxRead, FunctionsBecomeTheirNodes) {
+  // twice(x; slope) = leaky(leaky(x)), an inner function with an attribute handed down
+  OnnxBuilder b(13);
+  b.proto.add_opset_import()->set_domain("local");
+  b.input("x", {-1, 3}).node("Twice", {"x"}, {"y"}).output("y");
+  b.last->set_domain("local");
+  b.with("slope", 0.25f);
+  const auto function = [&](const char* name) {
+    auto* f = b.proto.add_functions();
+    f->set_domain("local");
+    f->set_name(name);
+    f->add_input("a");
+    f->add_output("b");
+    f->add_attribute("slope");
+    return f;
+  };
+  const auto node = [](onnx::FunctionProto* f, const char* op, const char* in, const char* out, const char* attribute) {
+    auto* n = f->add_node();
+    n->set_op_type(op);
+    n->add_input(in);
+    n->add_output(out);
+    auto* a = n->add_attribute();
+    a->set_name(attribute);
+    a->set_type(onnx::AttributeProto::FLOAT);
+    a->set_ref_attr_name("slope");
+    return n;
+  };
+  auto* twice = function("Twice");
+  node(twice, "Once", "a", "middle", "slope")->set_domain("local");
+  node(twice, "Once", "middle", "b", "slope")->set_domain("local");
+  node(function("Once"), "LeakyRelu", "a", "b", "alpha");
+  const Model model = b.parse();
+  ASSERT_EQ(model.nodes.size(), 2u);
+  for (const Node& n : model.nodes) {
+    EXPECT_EQ(n.op, Op::leaky_relu);
+    EXPECT_EQ(n.as<ScalarAttributes>().alpha, 0.25f);
+  }
+  EXPECT_EQ(model.value(model.outputs[0]).name, "y");
+  b.proto.mutable_functions(1)->add_opset_import()->set_version(9);
+  EXPECT_THAT(b.error(), HasSubstr("of opset 9"));
 }
 
 TEST(OnnxRead, TrainingIsRefused) {

@@ -152,9 +152,9 @@ TEST(Correction, BringsBackTheMeansOfEveryLayer) {
     const auto corrected = correct(p.calibrated, plain, how, p.judge.calibration);
     EXPECT_EQ(corrected.added_biases.size(), 1u);  // the convolution had none
     for (const char* node : {"conv", "gemm"}) {
-      const at::Tensor exact = means_of(p.model, node, p.judge.calibration);
-      const at::Tensor before = means_of(model::apply(p.model, plain), node, p.judge.calibration);
-      const at::Tensor after = means_of(model::apply(p.model, corrected), node, p.judge.calibration);
+      const at::Tensor exact = means_of(p.model, node, p.judge.calibration.inputs[0]);
+      const at::Tensor before = means_of(model::apply(p.model, plain), node, p.judge.calibration.inputs[0]);
+      const at::Tensor after = means_of(model::apply(p.model, corrected), node, p.judge.calibration.inputs[0]);
       EXPECT_LT((after - exact).abs().max().item<float>(), 2e-4f) << node;
       EXPECT_GT((before - exact).abs().max().item<float>(), 2e-3f) << node;
     }
@@ -168,7 +168,7 @@ TEST(Correction, TheAffineOneLeavesTheLeastErrorOfTheFirstLayer) {
   const auto error = [&](const model::Recipe& recipe) {
     const model::Model applied = model::apply(p.model, recipe);
     const runtime::Executor exact(p.model), quantized(applied);
-    runtime::Executor::Run a(exact, {p.judge.calibration}), b(quantized, {p.judge.calibration});
+    runtime::Executor::Run a(exact, p.judge.calibration.inputs), b(quantized, p.judge.calibration.inputs);
     EXPECT_TRUE(a.run_to("conv") && b.run_to("conv"));
     return (a.latest() - b.latest()).square().mean().item<double>();
   };

@@ -1,6 +1,7 @@
 #include "pare/runtime/executor.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include "pare/base/error.h"
@@ -78,7 +79,7 @@ TEST(Executor, FreesTensorsAfterTheirLastUse) {
   m.inputs = {last};
   for (int i = 0; i < 50; ++i) {
     const auto next = m.add_value({.name = "v" + std::to_string(i)});
-    m.nodes.push_back({"relu" + std::to_string(i), model::Op::relu, {}, {last}, {next}});
+    m.nodes.push_back({"exp" + std::to_string(i), model::Op::exp, {}, {last}, {next}});
     last = next;
   }
   m.outputs = {last};
@@ -93,6 +94,28 @@ TEST(Executor, FreesTensorsAfterTheirLastUse) {
   });
   EXPECT_EQ(made.size(), 50u);
   EXPECT_LE(most, 3u);
+}
+
+TEST(Executor, WritesOverNothingThatIsStillSeen) {
+  // relu of the input, of a value that is an output too, and of a view of a value that is read again
+  Model m;
+  m.name = "views";
+  const auto x = m.add_value({.name = "x"}), e = m.add_value({.name = "e"}), t = m.add_value({.name = "t"}),
+             a = m.add_value({.name = "a"}), b = m.add_value({.name = "b"}), c = m.add_value({.name = "c"});
+  m.inputs = {x};
+  m.nodes.push_back({"a", model::Op::relu, {}, {x}, {a}});
+  m.nodes.push_back({"e", model::Op::neg, {}, {x}, {e}});
+  m.nodes.push_back({"t", model::Op::transpose, model::TransposeAttributes{{1, 0}}, {e}, {t}});
+  m.nodes.push_back({"b", model::Op::relu, {}, {t}, {b}});
+  m.nodes.push_back({"c", model::Op::add, {}, {e, e}, {c}});
+  m.outputs = {a, b, c};
+  const at::Tensor in = at::tensor({-1.0f, 2.0f, 3.0f, -4.0f}).reshape({2, 2}), copy = in.clone();
+  const c10::NoGradGuard no_gradients;
+  const auto out = Executor(m).run({in});
+  EXPECT_TRUE(at::equal(in, copy));
+  EXPECT_TRUE(at::equal(out[0], at::relu(copy)));
+  EXPECT_TRUE(at::equal(out[1], at::relu(-copy.t())));
+  EXPECT_TRUE(at::equal(out[2], -2 * copy));
 }
 
 TEST(Executor, RefusesInputsThatDoNotFit) {

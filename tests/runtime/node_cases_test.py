@@ -13,7 +13,7 @@ import sys
 import tempfile
 
 import numpy as np
-import onnx
+import peers
 from onnx.backend.test.case.node import collect_testcases
 
 TOOL = sys.argv[1]
@@ -35,25 +35,7 @@ REFUSED = (
 )
 
 
-class Tool:
-    """One process for all cases: loading torch takes longer than most of them."""
-
-    def __init__(self):
-        self.process = None
-
-    def answer(self, *lines):
-        if self.process is None or self.process.poll() is not None:
-            self.process = subprocess.Popen([TOOL, "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for line in lines:
-            self.process.stdin.write(f"{line}\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline().strip()
-        if not answer:
-            raise RuntimeError(f"the program ended with {self.process.wait()}")
-        return answer
-
-
-tool = Tool()
+tool = peers.Tool(TOOL, "-")
 
 
 def feeds(case):

@@ -1,51 +1,33 @@
-"""The runtime against onnxruntime: single operators with random attributes, and the networks of PARE_ASSETS."""
+"""The runtime, plain and fused, against onnxruntime: single operators, patterns, and the networks of PARE_ASSETS."""
 
 import itertools
 import os
-import subprocess
 import sys
 import tempfile
 
 import numpy as np
 import onnx
-import onnxruntime
+import peers
 from onnx import TensorProto, helper, numpy_helper
 
-TOOL = sys.argv[1]
+TOOLS = {"plain": peers.Tool(sys.argv[1], "-"), "fused": peers.Tool(sys.argv[1], "-", "--fused")}
 RANDOM = np.random.default_rng(0)
-onnxruntime.set_default_logger_severity(3)
 counts = {"passed": 0, "failed": 0}
 
 
-def reference(model_bytes, inputs):
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(model_bytes, options, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(names, inputs)))
-
-
 def check(label, path, inputs, tolerance=1e-4):
-    with tempfile.TemporaryDirectory() as folder:
-        np.savez(f"{folder}/in.npz", **inputs)
-        run = subprocess.run([TOOL, path, f"{folder}/in.npz", f"{folder}/out.npz"], capture_output=True, text=True)
-        if run.returncode:
+    theirs = peers.reference(path, inputs)
+    for form, tool in TOOLS.items():
+        try:
+            mine = tool.run(path, inputs)
+            worst = max(peers.difference(mine[name], theirs[name]) for name in theirs)
+            problem = f"differs by {worst:.2g}" if worst > tolerance else None
+        except RuntimeError as error:
+            problem = str(error)
+        if problem:
             counts["failed"] += 1
-            print(f"FAILED {label}: {run.stderr.strip()}")
+            print(f"FAILED {label} ({form}): {problem}")
             return
-        ours = np.load(f"{folder}/out.npz")
-        for name, theirs in reference(open(path, "rb").read(), inputs).items():
-            mine = ours[name]
-            same = mine.shape == theirs.shape
-            if same and theirs.size:
-                scale = max(1e-6, np.abs(theirs.astype(np.float64)[np.isfinite(theirs)]).max(initial=0))
-                error = np.abs(mine.astype(np.float64) - theirs)
-                error[(mine == theirs)] = 0  # infinities
-                same = np.nanmax(error) / scale <= tolerance and (np.isnan(mine) == np.isnan(theirs)).all()
-            if not same:
-                counts["failed"] += 1
-                print(f"FAILED {label}: {name} {mine.shape} against {theirs.shape}")
-                return
     counts["passed"] += 1
 
 
@@ -171,6 +153,88 @@ def shapes():
     operator("Range", [np.array(2, np.int64), np.array(11, np.int64), np.array(3, np.int64)])
 
 
+def graph(label, nodes, inputs, constants, opset=17):
+    """Several nodes: (op, inputs, output, attributes); the last one's output is the network's."""
+    made = [helper.make_node(op, ins, [out], **attributes) for op, ins, out, attributes in nodes]
+    g = helper.make_graph(
+        made, "g",
+        [helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(x.dtype), x.shape) for n, x in inputs.items()],
+        [helper.make_empty_tensor_value_info(nodes[-1][2])],
+        [numpy_helper.from_array(c, n) for n, c in constants.items()])
+    model = helper.make_model(g, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    model = onnx.shape_inference.infer_shapes(model)
+    with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
+        file.write(model.SerializeToString())
+        file.flush()
+        check(label, file.name, inputs)
+
+
+def scalar(x):
+    return np.array(x, np.float32)
+
+
+def patterns():
+    """What is fused, and what looks like it and is not."""
+    x, s, b = floats(2, 5, 8), floats(8), floats(8)
+    for root, half, erf_scale in itertools.product((0, 1), (0, 1, 2), (0.70710678, 0.8)):
+        nodes = [("Div", ["x", "root"], "r", {}) if root else ("Mul", ["x", "inverse"], "r", {}),
+                 ("Erf", ["r"], "e", {}), ("Add", ["e", "one"], "g", {})]
+        nodes += {0: [("Mul", ["x", "g"], "p", {}), ("Mul", ["p", "half"], "y", {})],
+                  1: [("Mul", ["x", "half"], "h", {}), ("Mul", ["h", "g"], "y", {})],
+                  2: [("Mul", ["half", "g"], "h", {}), ("Mul", ["h", "x"], "y", {})]}[half]
+        graph(f"gelu {root} {half} {erf_scale}", nodes, {"x": x},
+              {"root": scalar(1 / erf_scale), "inverse": scalar(erf_scale), "one": scalar(1), "half": scalar(0.5)})
+    for factor in (0.044715, 0.05):
+        graph(f"gelu tanh {factor}", [
+            ("Pow", ["x", "three"], "c", {}), ("Mul", ["c", "k"], "kc", {}), ("Add", ["x", "kc"], "i", {}),
+            ("Mul", ["i", "root"], "r", {}), ("Tanh", ["r"], "t", {}), ("Add", ["t", "one"], "g", {}),
+            ("Mul", ["x", "half"], "h", {}), ("Mul", ["h", "g"], "y", {})], {"x": x},
+              {"three": scalar(3), "k": scalar(factor), "root": scalar(0.7978845608), "one": scalar(1), "half": scalar(0.5)})
+    graph("silu", [("Sigmoid", ["x"], "g", {}), ("Mul", ["x", "g"], "y", {})], {"x": x}, {})
+    for alpha in (1 / 6, 0.2):
+        graph(f"hard swish {alpha}", [("HardSigmoid", ["x"], "g", {"alpha": alpha}), ("Mul", ["g", "x"], "y", {})], {"x": x}, {})
+    for square, axis in itertools.product(("Pow", "Mul"), (-1, 1)):
+        sizes = {-1: (s, b), 1: (floats(8), floats(8))}[axis]
+        graph(f"layer normalisation {square} {axis}", [
+            ("ReduceMean", ["x"], "m", {"axes": [axis]}), ("Sub", ["x", "m"], "d", {}),
+            ("Pow", ["d", "two"], "q", {}) if square == "Pow" else ("Mul", ["d", "d"], "q", {}),
+            ("ReduceMean", ["q"], "v", {"axes": [axis]}), ("Add", ["v", "eps"], "ve", {}), ("Sqrt", ["ve"], "r", {}),
+            ("Div", ["d", "r"], "n", {}), ("Mul", ["n", "s"], "ns", {}), ("Add", ["ns", "b"], "y", {})], {"x": x},
+              {"two": scalar(2), "eps": scalar(1e-5), "s": sizes[0], "b": sizes[1]})
+    for inverse in ("Div", "Reciprocal"):
+        graph(f"RMS normalisation {inverse}", [
+            ("Pow", ["x", "two"], "q", {}), ("ReduceMean", ["q"], "v", {"axes": [-1]}), ("Add", ["v", "eps"], "ve", {}),
+            ("Sqrt", ["ve"], "r", {}), ("Div", ["one", "r"], "i", {}) if inverse == "Div" else ("Reciprocal", ["r"], "i", {}),
+            ("Mul", ["x", "i"], "n", {}), ("Mul", ["s", "n"], "y", {})], {"x": x},
+              {"two": scalar(2), "eps": scalar(1e-5), "one": scalar(1), "s": s})
+    graph("product and bias", [("MatMul", ["x", "w"], "p", {}), ("Add", ["b", "p"], "y", {})], {"x": x},
+          {"w": floats(8, 3), "b": floats(3)})
+    graph("product read twice", [("MatMul", ["x", "w"], "p", {}), ("Add", ["b", "p"], "a", {}), ("Mul", ["a", "p"], "y", {})],
+          {"x": x}, {"w": floats(8, 3), "b": floats(3)})
+    q, k, v = floats(2, 3, 4, 8), floats(2, 3, 8, 5), floats(2, 3, 5, 6)
+    for scale, mask in itertools.product((None, "Mul", "Div"), (None, floats(2, 1, 4, 5), floats(4, 5), floats(2, 3, 4, 5))):
+        nodes, last = [("MatMul", ["q", "k"], "s", {})], "s"
+        if scale:
+            nodes.append((scale, [last, "c"], "sc", {}))
+            last = "sc"
+        if mask is not None:
+            nodes.append(("Add", [last, "mask"], "sm", {}))
+            last = "sm"
+        nodes += [("Softmax", [last], "p", {"axis": -1}), ("MatMul", ["p", "v"], "y", {})]
+        inputs = {"q": q, "k": k, "v": v} | ({} if mask is None else {"mask": mask})
+        graph(f"attention {scale} {None if mask is None else mask.shape}", nodes, inputs, {"c": scalar(0.4)})
+    image, w = floats(2, 3, 9, 9), floats(4, 3, 3, 3)
+    statistics = {n: np.abs(floats(4)) + 0.3 for n in ("g", "o", "m", "v")}
+    for bias in (0, 1):
+        graph(f"batch normalisation behind a convolution, bias {bias}", [
+            ("Conv", ["x", "w", "cb"] if bias else ["x", "w"], "c", {}),
+            ("BatchNormalization", ["c", "g", "o", "m", "v"], "n", {"epsilon": 1e-3}), ("Relu", ["n"], "y", {})],
+              {"x": image}, {"w": w, "cb": floats(4), **statistics})
+    graph("convolution read twice", [
+        ("Conv", ["x", "w"], "c", {}), ("BatchNormalization", ["c", "g", "o", "m", "v"], "n", {}), ("Add", ["n", "c"], "y", {})],
+          {"x": image}, {"w": w, **statistics})
+
+
 def networks():
     assets = os.environ.get("PARE_ASSETS")
     if not assets:
@@ -188,6 +252,7 @@ def networks():
 windows()
 elementwise()
 shapes()
+patterns()
 networks()
 print(f"{counts['passed']} passed, {counts['failed']} failed")
 sys.exit(counts["failed"] > 0)

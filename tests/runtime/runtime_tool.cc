@@ -1,4 +1,4 @@
-// Runs an ONNX file on arrays: runtime_tool MODEL IN.npz OUT.npz; inputs by name, outputs by name.
+// Runs an ONNX file on arrays: runtime_tool MODEL IN.npz OUT.npz [--fused]; inputs by name, outputs by name.
 // runtime_tool -: the same for every three lines on standard input; answers with a line each, "ok" or what is wrong.
 // runtime_tool operators: the operators that the importer knows.
 #include <ATen/ATen.h>
@@ -12,6 +12,7 @@
 
 #include "pare/base/error.h"
 #include "pare/io/npz.h"
+#include "pare/model/fuse.h"
 #include "pare/model/onnx.h"
 #include "pare/runtime/executor.h"
 #include "pare/runtime/tensors.h"
@@ -45,13 +46,13 @@ io::Array to_array(const at::Tensor& tensor) {
   return array;
 }
 
-void run_file(const std::string& model_path, const std::string& in, const std::string& out) {
+void run_file(const std::string& model_path, const std::string& in, const std::string& out, bool fused) {
   const model::Model model = model::read_onnx(model_path);
   const auto arrays = io::read_npz(in);
   const c10::NoGradGuard no_gradients;
   std::vector<at::Tensor> inputs;
   for (const auto id : model.inputs) inputs.push_back(to_torch(arrays.at(model.value(id).name)));
-  const auto outputs = runtime::Executor(model).run(inputs);
+  const auto outputs = runtime::Executor(fused ? model::fuse(model) : model).run(inputs);
   std::map<std::string, io::Array> results;
   for (std::size_t i = 0; i < outputs.size(); ++i) results[model.value(model.outputs[i]).name] = to_array(outputs[i]);
   io::write_npz(out, results);
@@ -65,9 +66,11 @@ int main(int argc, char** argv) {
     for (const auto& name : model::onnx_operators()) std::printf("%s\n", name.c_str());
     return 0;
   }
-  const auto attempt = [](const std::string& model_path, const std::string& in, const std::string& out) {
+  const bool fused = argc > 1 && std::string(argv[argc - 1]) == "--fused";
+  if (fused) --argc;
+  const auto attempt = [fused](const std::string& model_path, const std::string& in, const std::string& out) {
     try {
-      run_file(model_path, in, out);
+      run_file(model_path, in, out, fused);
       return std::string();
     } catch (const std::exception& e) {
       return std::string(e.what());

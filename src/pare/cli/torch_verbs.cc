@@ -15,6 +15,7 @@
 #include "pare/cli/inspect.h"
 #include "pare/cli/requests.h"
 #include "pare/io/subset.h"
+#include "pare/model/fuse.h"
 #include "pare/model/onnx.h"
 #include "pare/quantize/verb.h"
 #include "pare/runtime/generate.h"
@@ -86,7 +87,7 @@ study::Study generate(const GenerateRequest& request) {
   if (request.tokenizer.empty() && !std::filesystem::exists(beside))
     throw UsageError("is needed: none lies beside the model", "--tokenizer", "give a tokeniser file of llama2.c");
   const text::BytePair tokenizer = text::read_byte_pair(request.tokenizer.empty() ? beside : request.tokenizer);
-  const runtime::Decoder decoder(with_recipe ? model::apply(model, recipe) : model);
+  const runtime::Decoder decoder(model::fuse(with_recipe ? model::apply(model, recipe) : model));
 
   using Clock = std::chrono::steady_clock;
   const std::vector<std::int64_t> prompt =

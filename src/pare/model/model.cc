@@ -157,8 +157,11 @@ constexpr const char* op_names[] = {"Abs",
                                     "Where",
                                     "Xor",
                                     "FakeQuantize",
-                                    "Dequantize"};
-static_assert(std::size(op_names) == static_cast<std::size_t>(Op::dequantize) + 1);
+                                    "Dequantize",
+                                    "Linear",
+                                    "Silu",
+                                    "ProductAttention"};
+static_assert(std::size(op_names) == op_count);
 
 template <typename T>
 Tensor make(ElementType type, std::vector<std::int64_t> shape, const std::vector<T>& values) {

@@ -206,7 +206,12 @@ enum class Op {
   // pare's own
   fake_quantize,
   dequantize,
+  // and of fused networks, which run but are not written (fuse.h)
+  linear,             // x W + b, W [inputs, outputs]
+  silu,               // x sigmoid(x)
+  product_attention,  // softmax(alpha q k + mask) v, k [batch, heads, width, tokens]
 };
+inline constexpr std::size_t op_count = static_cast<std::size_t>(Op::product_attention) + 1;
 
 const char* name(Op op);  // "Conv", "FakeQuantize"
 
@@ -242,7 +247,8 @@ struct CastAttributes {
 };
 struct ScalarAttributes {
   float alpha = 0, beta = 0;
-};  // leaky_relu, elu, celu, thresholded_relu (alpha); hard_sigmoid, selu, shrink (alpha, beta)
+};  // leaky_relu, elu, celu, thresholded_relu (alpha); hard_sigmoid, selu, shrink (alpha, beta); product_attention
+    // (alpha)
 struct TransposeAttributes {
   std::vector<std::int64_t> permutation;
 };

@@ -90,6 +90,7 @@ class Inliner {
   void expand(const onnx::FunctionProto& function, const onnx::NodeProto& call, int depth) {
     const std::string label = call.name().empty() ? call.op_type() : call.name();
     if (depth > deepest_call) fail(fmt::format("the function '{}' calls itself, or too deep", printable(label)));
+    if (++calls_ > most_nodes) fail("its functions are called too often");
     if (call.input_size() > function.input_size() || call.output_size() > function.output_size())
       fail(fmt::format("the call '{}' has more inputs or outputs than its function", printable(label)));
     Names names;
@@ -142,6 +143,7 @@ class Inliner {
   std::int64_t opset_ = 0;
   std::map<std::pair<std::string, std::string>, const onnx::FunctionProto*> functions_;
   FreshNames fresh_;
+  int calls_ = 0;
 };
 
 }  // namespace

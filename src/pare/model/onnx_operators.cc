@@ -306,6 +306,7 @@ Attributes gather_nd(NodeReader& node) {
 
 Attributes einsum(NodeReader& node) {
   EinsumAttributes a{node.text("equation").value_or("")};
+  if (a.equation.empty()) node.fail("lacks the attribute 'equation'");
   for (const char c : a.equation)
     if (!std::isalpha(static_cast<unsigned char>(c)) && !std::strchr(" ,.->", c))
       node.fail(fmt::format("has the equation '{}'", printable(a.equation)));

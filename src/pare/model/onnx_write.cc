@@ -277,6 +277,8 @@ struct AttributeWriter {
 void write_node(const Model& model, const Node& node, int opset, GraphWriter& writer) {
   if (node.op == Op::fake_quantize) return lower_fake_quantize(model, node, writer);
   if (node.op == Op::dequantize) return lower_dequantize(model, node, writer);
+  if (static_cast<std::size_t>(node.op) > static_cast<std::size_t>(Op::dequantize))
+    throw Error("is of a fused network, which cannot be written", describe(node));
   std::vector<std::string> inputs;
   const std::size_t count = is_reduce_of_18(node.op) && opset < 18 ? 1 : node.inputs.size();
   for (std::size_t i = 0; i < count; ++i)

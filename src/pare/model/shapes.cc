@@ -14,8 +14,6 @@
 namespace pare::model {
 namespace {
 
-constexpr std::size_t op_count = static_cast<std::size_t>(Op::dequantize) + 1;
-
 Rule rule_of(Op op) {
   static const auto table = [] {
     std::array<Rule, op_count> rules{};
@@ -338,7 +336,9 @@ void infer_shapes(Model& model) {
     Node& node = model.nodes[n];
     if (ranks_known(model, node)) {
       RuleContext context(model, node, entries);
-      rule_of(node.op)(context);
+      const Rule rule = rule_of(node.op);
+      if (!rule) throw Error("is of a fused network, which only runs", describe(node));
+      rule(context);
     } else {
       for (const ValueId id : node.outputs)
         if (id != no_value) {

@@ -10,6 +10,7 @@
 
 #include "pare/base/error.h"
 #include "pare/base/progress.h"
+#include "pare/model/fuse.h"
 #include "pare/runtime/evaluate.h"
 
 namespace pare::quantize {
@@ -65,13 +66,13 @@ Judge make_judge(const Calibrated& network, const io::Dataset& training, const T
     if (training.labels().empty()) continue;
     for (const std::size_t s : group) judge.labels.push_back(training.labels()[s]);
   }
-  judge.float_logits = at::cat(run_batches(runtime::Executor(*network.network), judge.selection));
+  judge.float_logits = at::cat(run_batches(runtime::Executor(model::fuse(*network.network)), judge.selection));
   if (judge.float_logits.dim() != 2) throw Error("the first output is not [samples, classes]", network.network->name);
   return judge;
 }
 
 at::Tensor selection_logits(const Calibrated& network, const model::Recipe& recipe, const Judge& judge) {
-  return at::cat(run_batches(runtime::Executor(model::apply(*network.network, recipe)), judge.selection));
+  return at::cat(run_batches(runtime::Executor(model::fuse(model::apply(*network.network, recipe))), judge.selection));
 }
 
 std::vector<NetworkCandidate> network_candidates(const Calibrated& network, const Judge& judge,

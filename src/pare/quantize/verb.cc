@@ -11,6 +11,7 @@
 #include "pare/base/error.h"
 #include "pare/base/simd.h"
 #include "pare/model/count.h"
+#include "pare/model/fuse.h"
 #include "pare/model/onnx.h"
 #include "pare/quantize/details.h"
 #include "pare/quantize/finetune.h"
@@ -97,7 +98,7 @@ class Verb {
 
   Measured measure(const model::Model& network, const std::string& label) const {
     if (!test_) return {};
-    const runtime::Executor executor(network);
+    const runtime::Executor executor(model::fuse(network));
     const auto start = Clock::now();
     const at::Tensor logits = runtime::logits(executor, *test_, 0, test_count(), options_.batch, label);
     Measured measured{.seconds = seconds_since(start)};

@@ -93,6 +93,14 @@ Executor::Executor(const model::Model& model, bool trainable) : model_(model), c
   }
   for (std::size_t v = 0; v < model_.values.size(); ++v)
     if (computed[v] && !kept[v] && !order_.empty()) freed_[last[v]].push_back(static_cast<ValueId>(v));
+
+  last_use_.resize(order_.size());
+  for (std::size_t i = 0; i < order_.size(); ++i) {
+    const auto& inputs = model_.nodes[order_[i]].inputs;
+    for (const ValueId id : inputs)
+      last_use_[i].push_back(id != no_value && std::ranges::count(inputs, id) == 1 &&
+                             std::ranges::find(freed_[i], id) != freed_[i].end());
+  }
 }
 
 void Executor::check_inputs(const std::vector<at::Tensor>& inputs) const {
@@ -121,21 +129,35 @@ Executor::Run::Run(const Executor& network, const std::vector<at::Tensor>& input
   for (std::size_t i = 0; i < inputs.size(); ++i) slots_[index(network.model_.inputs[i])] = inputs[i];
 }
 
-void Executor::Run::step(const Observer& observer) {
+at::Tensor Executor::Run::advance(const Observer& observer) {
   const model::Node& node = network_.model_.nodes[next()];
-  Tensors out = run_node(node, gather_inputs(node, slots_));
+  Tensors in;
+  in.reserve(node.inputs.size());
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+    const ValueId id = node.inputs[i];
+    if (id == no_value)
+      in.emplace_back();
+    else if (network_.last_use_[at_][i])
+      in.push_back(std::move(slots_[index(id)]));
+    else
+      in.push_back(slots_[index(id)]);
+  }
+  Tensors out = run_node(node, in);
   if (observer) observer(next(), out);
-  latest_ = out.empty() ? at::Tensor() : out[0];
+  const at::Tensor first = observer || stepped_ ? out.empty() ? at::Tensor() : out[0] : at::Tensor();
   for (std::size_t o = 0; o < node.outputs.size(); ++o)
     if (node.outputs[o] != no_value) slots_[index(node.outputs[o])] = std::move(out[o]);
   for (const ValueId id : network_.freed_[at_]) slots_[index(id)] = at::Tensor();
   ++at_;
+  return first;
 }
 
 bool Executor::Run::run_to(const std::string& node_name, const Observer& observer) {
+  stepped_ = true;
   while (!done()) {
     const bool found = network_.model_.nodes[next()].name == node_name;
-    step(observer);
+    latest_ = at::Tensor();
+    latest_ = advance(observer);
     if (found) return true;
   }
   return false;

@@ -1,6 +1,7 @@
 #include "pare/runtime/operators.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
 #include "pare/base/error.h"
@@ -87,6 +88,11 @@ Tensors run_node(const model::Node& node, const Tensors& inputs) {
   } catch (const std::exception&) {
     rethrow_torch_error(where());
   }
+}
+
+bool reusable(const at::Tensor& t) {
+  return t.use_count() == 1 && t.storage().use_count() == 1 && t.is_non_overlapping_and_dense() &&
+         !(at::GradMode::is_enabled() && t.requires_grad());
 }
 
 std::vector<std::int64_t> integers(const at::Tensor& tensor) {

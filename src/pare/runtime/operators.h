@@ -11,12 +11,12 @@
 
 namespace pare::runtime {
 
-/// Inputs as the node lists them, undefined where an optional one is absent; outputs likewise.
+/// Inputs as the node lists them, undefined where an optional one is absent; outputs likewise. An input that nobody
+/// else holds may be overwritten (see reusable).
 using Tensors = std::vector<at::Tensor>;
 using Operator = std::function<Tensors(const model::Node&, const Tensors&)>;
 
-inline constexpr std::size_t operator_count = static_cast<std::size_t>(model::Op::dequantize) + 1;
-using OperatorTable = std::array<Operator, operator_count>;
+using OperatorTable = std::array<Operator, model::op_count>;
 
 /// Runs one node. Throws Error naming the node where the operator is not there or torch refuses its inputs.
 Tensors run_node(const model::Node& node, const Tensors& inputs);
@@ -31,6 +31,10 @@ void add_index_operators(OperatorTable& table);
 void add_integer_operators(OperatorTable& table);
 void add_attention_operators(OperatorTable& table);
 void add_quantize_operators(OperatorTable& table);
+
+/// Whether nothing else sees the tensor's memory and no gradient will ask for it: then an operator may write its result
+/// there.
+bool reusable(const at::Tensor& tensor);
 
 /// The integers of a shape-like tensor (any integer type, any device).
 std::vector<std::int64_t> integers(const at::Tensor& tensor);

@@ -114,6 +114,11 @@ void add_attention_operators(OperatorTable& table) {
   const auto set = [&table](Op op, Operator f) { table[static_cast<std::size_t>(op)] = std::move(f); };
 
   set(Op::attention, attention);
+  set(Op::product_attention, [](const Node& n, const Tensors& in) {
+    const std::optional<at::Tensor> mask = in.size() > 3 ? std::optional(in[3]) : std::nullopt;
+    const double scale = n.as<model::ScalarAttributes>().alpha;
+    return Tensors{at::scaled_dot_product_attention(in[0], in[1].transpose(2, 3), in[2], mask, 0, false, scale)};
+  });
   set(Op::rotary_embedding, [](const Node& n, const Tensors& in) { return Tensors{rotary(n, in)}; });
 }
 

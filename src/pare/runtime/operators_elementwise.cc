@@ -1,5 +1,6 @@
 // Operators that work element by element, products of matrices and reductions.
 #include <ATen/ATen.h>
+#include <ATen/ExpandUtils.h>
 
 #include <algorithm>
 #include <limits>
@@ -26,6 +27,12 @@ Operator binary(F f) {
 /// ONNX integer division truncates; torch's `/` makes floats of integers.
 at::Tensor divide(const at::Tensor& a, const at::Tensor& b) {
   return at::isIntegralType(a.scalar_type(), false) ? at::div(a, b, "trunc") : at::div(a, b);
+}
+
+/// Whether the result of a and b can be written over a.
+bool takes_result(const at::Tensor& a, const at::Tensor& b) {
+  return a.scalar_type() == b.scalar_type() && reusable(a) && !b.requires_grad() &&
+         a.sizes() == at::IntArrayRef(at::infer_size(a.sizes(), b.sizes()));
 }
 
 at::Tensor clip(const Tensors& in) {
@@ -87,9 +94,17 @@ at::Tensor limit_of_nothing(const at::Tensor& x, const std::vector<std::int64_t>
 void add_elementwise_operators(OperatorTable& table) {
   const auto set = [&table](Op op, Operator f) { table[static_cast<std::size_t>(op)] = std::move(f); };
 
-  set(Op::add, binary([](const auto& a, const auto& b) { return at::add(a, b); }));
+  set(Op::add, [](const Node&, const Tensors& in) {
+    if (takes_result(in[0], in[1])) return Tensors{at::Tensor(in[0]).add_(in[1])};
+    if (takes_result(in[1], in[0])) return Tensors{at::Tensor(in[1]).add_(in[0])};
+    return Tensors{at::add(in[0], in[1])};
+  });
   set(Op::sub, binary([](const auto& a, const auto& b) { return at::sub(a, b); }));
-  set(Op::mul, binary([](const auto& a, const auto& b) { return at::mul(a, b); }));
+  set(Op::mul, [](const Node&, const Tensors& in) {
+    if (takes_result(in[0], in[1])) return Tensors{at::Tensor(in[0]).mul_(in[1])};
+    if (takes_result(in[1], in[0])) return Tensors{at::Tensor(in[1]).mul_(in[0])};
+    return Tensors{at::mul(in[0], in[1])};
+  });
   set(Op::div, binary(divide));
   set(Op::pow, binary([](const auto& a, const auto& b) { return at::pow(a, b.to(a.scalar_type())); }));
   set(Op::mod, [](const Node& node, const Tensors& in) {
@@ -122,7 +137,8 @@ void add_elementwise_operators(OperatorTable& table) {
 
   set(Op::identity, unary([](const auto& x) { return x; }));
   set(Op::dropout, unary([](const auto& x) { return x; }));
-  set(Op::relu, unary([](const auto& x) { return at::relu(x); }));
+  set(Op::relu, unary([](const auto& x) { return reusable(x) ? at::Tensor(x).relu_() : at::relu(x); }));
+  set(Op::silu, unary([](const auto& x) { return at::silu(x); }));
   set(Op::sigmoid, unary([](const auto& x) { return at::sigmoid(x); }));
   set(Op::tanh, unary([](const auto& x) { return at::tanh(x); }));
   set(Op::exp, unary([](const auto& x) { return at::exp(x); }));
@@ -133,6 +149,7 @@ void add_elementwise_operators(OperatorTable& table) {
   set(Op::reciprocal, unary([](const auto& x) { return at::reciprocal(x); }));
   set(Op::softplus, unary([](const auto& x) { return at::softplus(x); }));
   set(Op::hard_swish, unary([](const auto& x) { return at::hardswish(x); }));
+  set(Op::linear, [](const Node&, const Tensors& in) { return Tensors{at::linear(in[0], in[1].t(), in[2])}; });
   set(Op::abs, unary([](const auto& x) { return at::abs(x); }));
   set(Op::acos, unary([](const auto& x) { return at::acos(x); }));
   set(Op::acosh, unary([](const auto& x) { return at::acosh(x); }));

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "pare/model/count.h"
+#include "pare/model/fuse.h"
 #include "pare/runtime/evaluate.h"
 #include "pare/runtime/memory.h"
 
@@ -17,7 +18,7 @@ using study::Provenance;
 study::Study evaluate(const model::Model& model, const model::Recipe* recipe, const io::Dataset& data,
                       const EvaluateOptions& options) {
   const std::size_t count = options.samples ? std::min(options.samples, data.size()) : data.size();
-  const Executor network(recipe ? model::apply(model, *recipe) : model);
+  const Executor network(model::fuse(recipe ? model::apply(model, *recipe) : model));
   reset_peak_memory();
   const auto start = std::chrono::steady_clock::now();
   const at::Tensor answers = logits(network, data, 0, count, options.batch);

@@ -1,0 +1,57 @@
+// Times runs of an ONNX file on given inputs: network_speed MODEL IN.npz THREADS. Every line on standard input asks for
+// one run and is answered with its seconds; "memory" is answered with the peak resident bytes so far.
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <iostream>
+#include <string>
+
+#include "pare/base/error.h"
+#include "pare/io/npz.h"
+#include "pare/model/fuse.h"
+#include "pare/model/onnx.h"
+#include "pare/runtime/executor.h"
+#include "pare/runtime/memory.h"
+
+namespace {
+
+using namespace pare;
+
+at::Tensor to_torch(const io::Array& array) {
+  at::Tensor t = at::empty(array.shape, array.kind == 'i' ? at::kLong : at::kFloat);
+  if (t.nbytes() != array.bytes.size()) throw Error("give float32 and int64 inputs", "network_speed");
+  std::memcpy(t.data_ptr(), array.bytes.data(), array.bytes.size());
+  return t;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 4) return 2;
+  try {
+    at::set_num_threads(std::atoi(argv[3]));
+    const c10::NoGradGuard no_gradients;
+    const model::Model model = model::read_onnx(argv[1]);
+    const auto arrays = io::read_npz(argv[2]);
+    std::vector<at::Tensor> inputs;
+    for (const auto id : model.inputs) inputs.push_back(to_torch(arrays.at(model.value(id).name)));
+    const runtime::Executor network(model::fuse(model));
+    for (std::string line; std::getline(std::cin, line);) {
+      if (line == "memory") {
+        std::cout << runtime::peak_memory_bytes() << std::endl;
+        continue;
+      }
+      const auto start = std::chrono::steady_clock::now();
+      const auto outputs = network.run(inputs);
+      std::cout << std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() << std::endl;
+    }
+  } catch (const std::exception& e) {
+    std::cerr << e.what() << "\n";
+    return 1;
+  }
+  return 0;
+}
