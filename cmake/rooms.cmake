@@ -86,6 +86,35 @@ function(pare_room_test room)
   add_test(NAME ${room} COMMAND ${room}_test)
 endfunction()
 
+# pare_room_fuzz(ROOM FORMATS ... [ROOMS ...] [MOST BYTES]): <room>_fuzz_<format>, libFuzzer over one function of fuzz.cc,
+# which is compiled with PARE_FUZZ_FORMAT naming it. ctest runs each for PARE_FUZZ_SECONDS from the seeds in
+# corpus/<format>; tests in every build run them over the seeds.
+function(pare_room_fuzz room)
+  cmake_parse_arguments(arg "" "MOST" "FORMATS;ROOMS" ${ARGN})
+  set(PARE_FUZZ_SECONDS 10 CACHE STRING "seconds that ctest runs each fuzz target")
+  foreach(format IN LISTS arg_FORMATS)
+    set(target ${room}_fuzz_${format})
+    add_executable(${target} fuzz.cc)
+    target_compile_definitions(${target} PRIVATE PARE_FUZZ_FORMAT=${format})
+    target_link_libraries(${target} PRIVATE pare_flags pare_core)
+    foreach(r IN ITEMS ${room} base ${arg_ROOMS})
+      target_include_directories(${target} PRIVATE $<TARGET_PROPERTY:pare_${r},INTERFACE_INCLUDE_DIRECTORIES>)
+    endforeach()
+    set(seeds ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${format})
+    if(PARE_FUZZ)
+      target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+      # the first folder takes what is found
+      set(found ${CMAKE_CURRENT_BINARY_DIR}/${format})
+      file(MAKE_DIRECTORY ${found})
+      add_test(NAME ${target} COMMAND ${target} -max_total_time=${PARE_FUZZ_SECONDS} -max_len=${arg_MOST} -timeout=10
+        -rss_limit_mb=2048 -artifact_prefix=${found}- ${found} ${seeds})
+    else()
+      target_sources(${target} PRIVATE ${CMAKE_SOURCE_DIR}/tests/run_seeds.cc)
+      add_test(NAME ${target} COMMAND ${target} ${seeds})
+    endif()
+  endforeach()
+endfunction()
+
 function(pare_room_bench room)
   _pare_room_program(bench ${room} ${ARGN} LIBRARIES benchmark::benchmark)
 endfunction()

@@ -24,6 +24,7 @@ std::string to_table(const study::Study& study);
 void add_inspect(CLI::App& app, const Global& global);
 void add_evaluate(CLI::App& app, const Global& global);
 void add_quantize(CLI::App& app, const Global& global);
+void add_install_torch(CLI::App& app, const Global& global);
 void add_generate(CLI::App& app, const Global& global);
 void add_report(CLI::App& app, const Global& global);
 

@@ -9,6 +9,7 @@
 #include "pare/base/progress.h"
 #include "pare/base/simd.h"
 #include "pare/cli/context.h"
+#include "pare/cli/describe.h"
 
 namespace {
 
@@ -45,6 +46,20 @@ int run(int argc, char** argv) {
   cli::add_evaluate(app, global);
   cli::add_quantize(app, global);
   cli::add_generate(app, global);
+  cli::add_install_torch(app, global);
+  // for the build, which installs them
+  app.add_flag_callback("--man-page",
+                        [&] {
+                          fmt::print("{}", cli::man_page(app));
+                          throw CLI::Success();
+                        })
+      ->group("");
+  app.add_flag_callback("--bash-completion",
+                        [&] {
+                          fmt::print("{}", cli::bash_completion(app));
+                          throw CLI::Success();
+                        })
+      ->group("");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -4,11 +4,34 @@
 
 #include <array>
 #include <filesystem>
+#include <string>
 
 #include "pare/base/error.h"
+#include "pare/cli/torch_folder.h"
 
 namespace pare::cli {
 namespace fs = std::filesystem;
+
+namespace {
+
+/// A build finds torch where it was linked; an installed pare opens it first, so that the library finds it loaded.
+void* open_with_torch(const fs::path& library) {
+  if (void* handle = ::dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL)) return handle;
+  std::string problem = ::dlerror();
+  if (problem.find("libtorch") == std::string::npos && problem.find("libc10") == std::string::npos)
+    throw Error("cannot be opened: " + problem, library.string(), "run ./quickstart again");
+  const auto folders = torch_folders();
+  for (const fs::path& folder : folders) {
+    if (::dlopen((folder / "lib" / "libtorch_cpu.so").c_str(), RTLD_NOW | RTLD_GLOBAL))
+      if (void* handle = ::dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL)) return handle;
+    problem = ::dlerror();
+  }
+  if (folders.empty()) throw Error("needs torch, which is not installed yet", "pare", "run: pare install-torch");
+  throw Error("the torch found does not fit: " + printable(problem, 200), folders.back().string(),
+              "remove it and run: pare install-torch");
+}
+
+}  // namespace
 
 const TorchVerbs& torch_verbs(const Global& global) {
   if (global.device != "cpu")
@@ -18,9 +41,7 @@ const TorchVerbs& torch_verbs(const Global& global) {
   for (const fs::path& folder : std::array{here, here / ".." / "lib"}) {
     const fs::path library = folder / "libpare_torch.so";
     if (!fs::exists(library)) continue;
-    void* handle = ::dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (!handle)
-      throw Error(std::string("cannot be opened: ") + ::dlerror(), library.string(), "run ./quickstart again");
+    void* handle = open_with_torch(library);
     const auto entry = reinterpret_cast<const TorchVerbs* (*)()>(::dlsym(handle, "pare_torch_verbs"));
     if (!entry) throw Error("is not the torch part of this pare", library.string(), "run ./quickstart again");
     const TorchVerbs* verbs = entry();

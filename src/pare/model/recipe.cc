@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -99,8 +100,11 @@ class Reader {
 
 class RecipeReader {
  public:
-  explicit RecipeReader(const std::filesystem::path& json_path) : where_(json_path.string()) {
-    const Json json = Json::parse(read_file(json_path, std::size_t{1} << 28), nullptr, false);
+  /// `numbers_for` gives the bytes of the numbers that have the hash in the JSON.
+  RecipeReader(std::string_view text, std::string where,
+               const std::function<std::string(const std::string& hash)>& numbers_for)
+      : where_(std::move(where)) {
+    const Json json = Json::parse(text, nullptr, false);
     if (json.is_discarded()) throw Error("is no JSON, or is damaged", where_, "a recipe is written by pare quantize");
     const Reader reader(json, where_);
     if (const auto schema = reader.integer("schema"); schema != Recipe::schema)
@@ -109,7 +113,7 @@ class RecipeReader {
     recipe_.model_hash = reader.inside("model").text("hash");
     recipe_.method = reader.text("method");
     recipe_.ties = reader.choice<number::Ties>("ties", ties_names);
-    read_numbers(json_path.parent_path() / numbers_file, reader.inside("numbers").text("hash"));
+    numbers_ = io::parse_safetensors(numbers_for(reader.inside("numbers").text("hash")), where_ + ": its numbers");
     for (const Json& tensor : reader.list("tensors"))
       read_tensor(Reader(tensor, fmt::format("{}: tensor {}", where_, recipe_.tensors.size() + 1)));
     read_constants(reader, "constants", recipe_.constants);
@@ -121,14 +125,6 @@ class RecipeReader {
   Recipe take() { return std::move(recipe_); }
 
  private:
-  void read_numbers(const std::filesystem::path& path, const std::string& hash) {
-    const std::string bytes = read_file(path);
-    if (content_hash(bytes) != hash)
-      throw Error(fmt::format("does not belong to {}: its hash is another", printable(where_)), path.string(),
-                  "keep the two files of a recipe together");
-    numbers_ = io::parse_safetensors(bytes, path.string());
-  }
-
   Tensor take(const std::string& key, const Reader& reader) {
     const auto found = numbers_.find(key);
     if (found == numbers_.end()) reader.fail(fmt::format("needs '{}', which {} lacks", printable(key), numbers_file));
@@ -226,8 +222,20 @@ void write_recipe(const std::filesystem::path& folder, const Recipe& recipe) {
 }
 
 Recipe read_recipe(const std::filesystem::path& path) {
-  const bool folder = std::filesystem::is_directory(path);
-  return RecipeReader(folder ? path / "recipe.json" : path).take();
+  const std::filesystem::path json = std::filesystem::is_directory(path) ? path / "recipe.json" : path;
+  const auto numbers_for = [&](const std::string& hash) {
+    const std::filesystem::path beside = json.parent_path() / numbers_file;
+    std::string bytes = read_file(beside);
+    if (content_hash(bytes) != hash)
+      throw Error(fmt::format("does not belong to {}: its hash is another", printable(json.string())), beside.string(),
+                  "keep the two files of a recipe together");
+    return bytes;
+  };
+  return RecipeReader(read_file(json, std::size_t{1} << 28), json.string(), numbers_for).take();
+}
+
+Recipe parse_recipe(std::string_view json, std::string_view numbers, const std::string& where) {
+  return RecipeReader(json, where, [&](const std::string&) { return std::string(numbers); }).take();
 }
 
 std::size_t stored_bytes(const Recipe& recipe) { return numbers_of(recipe).size(); }

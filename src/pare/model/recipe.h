@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pare/model/model.h"
@@ -50,6 +51,9 @@ void write_recipe(const std::filesystem::path& folder, const Recipe& recipe);
 
 /// Reads a recipe from its folder or its recipe.json. Throws Error.
 Recipe read_recipe(const std::filesystem::path& path);
+
+/// The same from the bytes of its two files, whose hash is not compared; `where` is used in messages.
+Recipe parse_recipe(std::string_view json, std::string_view numbers, const std::string& where);
 
 /// Bytes of the file recipe.safetensors: what the quantised network really takes.
 std::size_t stored_bytes(const Recipe& recipe);
