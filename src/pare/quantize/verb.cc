@@ -109,9 +109,7 @@ class Verb {
   void add_measured(Candidate& candidate, const Measured& measured) {
     if (measured.accuracy) {
       const auto& a = *measured.accuracy;
-      candidate.costs.push_back({"top1", a.top1, "%", Better::higher, Provenance::measured, a.interval});
-      candidate.costs.push_back({"top5", a.top5, "%", Better::higher, Provenance::measured});
-      candidate.costs.push_back({"loss", a.loss, "nats", Better::lower, Provenance::measured});
+      std::ranges::copy(runtime::costs(a), std::back_inserter(candidate.costs));
       right_[candidate.name] = a.right;
     }
     if (test_) candidate.costs.push_back({"seconds", measured.seconds, "s", Better::lower, Provenance::measured});

@@ -53,7 +53,7 @@ Accuracy accuracy(const at::Tensor& logits, const std::vector<std::int64_t>& lab
   const auto best = std::get<1>(at::topk(logits, std::min<std::int64_t>(5, classes), 1));
   const at::Tensor hits = at::eq(best, truth.unsqueeze(1)).contiguous();
   const at::Tensor first_hits = hits.select(1, 0).contiguous();
-  Accuracy result;
+  Accuracy result{.classes = classes};
   const auto* right = first_hits.data_ptr<bool>();
   result.right.assign(right, right + n);
   const double count = static_cast<double>(n);
@@ -64,6 +64,15 @@ Accuracy accuracy(const at::Tensor& logits, const std::vector<std::int64_t>& lab
   result.interval = 100 * z * std::sqrt(p * (1 - p) / count + z * z / (4 * count * count)) / (1 + z * z / count);
   result.loss = at::nll_loss(at::log_softmax(logits, 1), truth).item<double>();
   return result;
+}
+
+std::vector<study::Cost> costs(const Accuracy& a) {
+  using study::Better;
+  using study::Provenance;
+  std::vector<study::Cost> list{{"top1", a.top1, "%", Better::higher, Provenance::measured, a.interval}};
+  if (a.classes > 5) list.push_back({"top5", a.top5, "%", Better::higher, Provenance::measured});
+  list.push_back({"loss", a.loss, "nats", Better::lower, Provenance::measured});
+  return list;
 }
 
 Difference paired_difference(const std::vector<bool>& a, const std::vector<bool>& b) {

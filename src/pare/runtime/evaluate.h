@@ -9,6 +9,7 @@
 #include "pare/io/dataset.h"
 #include "pare/runtime/batch.h"
 #include "pare/runtime/executor.h"
+#include "pare/study/study.h"
 
 namespace pare::runtime {
 
@@ -19,13 +20,17 @@ at::Tensor logits(const Executor& network, const io::Dataset& data, std::size_t 
 
 struct Accuracy {
   double top1 = 0, top5 = 0;  // per cent
-  double interval = 0;        // half-width of the 95 % interval of top1 (Wilson), percentage points
-  double loss = 0;            // mean cross-entropy, nats
-  std::vector<bool> right;    // sample by sample, top 1
+  std::int64_t classes = 0;
+  double interval = 0;      // half-width of the 95 % interval of top1 (Wilson), percentage points
+  double loss = 0;          // mean cross-entropy, nats
+  std::vector<bool> right;  // sample by sample, top 1
 };
 
 /// Throws Error where there are no labels, or one lies outside the classes.
 Accuracy accuracy(const at::Tensor& logits, const std::vector<std::int64_t>& labels, std::size_t first = 0);
+
+/// top1, loss, and top5 where there are more than five classes.
+std::vector<study::Cost> costs(const Accuracy& accuracy);
 
 /// Difference of two accuracies on the same samples in points (b - a) with the half-width of its 95 % interval
 /// (paired).

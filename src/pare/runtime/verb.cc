@@ -32,9 +32,7 @@ study::Study evaluate(const model::Model& model, const model::Recipe* recipe, co
   candidate.decision = {{"method", recipe ? recipe->method : "float32"}};
   if (!data.labels().empty()) {
     const Accuracy a = accuracy(answers, data.labels());
-    candidate.costs.push_back({"top1", a.top1, "%", Better::higher, Provenance::measured, a.interval});
-    candidate.costs.push_back({"top5", a.top5, "%", Better::higher, Provenance::measured});
-    candidate.costs.push_back({"loss", a.loss, "nats", Better::lower, Provenance::measured});
+    candidate.costs = costs(a);
   }
   const double weight_bytes = recipe ? static_cast<double>(model::stored_bytes(*recipe))
                                      : static_cast<double>(model::count(model).weight_bytes);

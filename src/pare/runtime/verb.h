@@ -13,7 +13,7 @@ struct EvaluateOptions {
   std::size_t batch = 128;
 };
 
-/// One candidate: float32, or the recipe (null: none). Costs: top1, top5, loss where there are labels; seconds,
+/// One candidate: float32, or the recipe (null: none). Costs: those of Accuracy where there are labels; seconds,
 /// weight_bytes, peak_bytes.
 study::Study evaluate(const model::Model& model, const model::Recipe* recipe, const io::Dataset& data,
                       const EvaluateOptions& options);
