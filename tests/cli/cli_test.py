@@ -75,6 +75,42 @@ class Command(unittest.TestCase):
     def quantize(self, *arguments, model="small.onnx", data="test.npz", training="train.npz"):
         return pare("quantize", self.folder / model, "--data", self.folder / data, "--training", self.folder / training, *arguments)
 
+    def test_same_seed_same_bytes(self):
+        for name in ("once", "again"):
+            run = self.quantize("--bits", "4", "--method", "ant", "--threads", "2", "--seed", "3", "-o", self.folder / name)
+            self.assertEqual(run.returncode, 0, run.stderr)
+        for file in ("recipe.json", "recipe.safetensors", "model.onnx"):
+            once, again = ((self.folder / name / "ant4" / file).read_bytes() for name in ("once", "again"))
+            self.assertEqual(once, again, file)
+
+    def test_killed_at_any_time(self):
+        """What is there afterwards is whole: fifty runs killed at random moments."""
+        random = np.random.default_rng(5)
+        start = time.monotonic()
+        self.assertEqual(self.quantize("--bits", "4", "--method", "ant", "-o", self.folder / "whole").returncode, 0)
+        longest = time.monotonic() - start
+        left = 0
+        for i in range(50):
+            out = self.folder / f"killed{i}"
+            process = subprocess.Popen(
+                [PARE, "quantize", self.folder / "small.onnx", "--data", self.folder / "test.npz", "--training",
+                 self.folder / "train.npz", "--bits", "4", "--method", "ant", "-o", out],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(longest * (1 - random.uniform() ** 2 / 2))  # most of them late, where files are written
+            process.kill()
+            process.wait()
+            for file in out.rglob("*"):
+                if file.name in ("study.json", "recipe.json"):
+                    json.loads(file.read_text())
+                elif file.name == "recipe.safetensors":
+                    self.assertEqual(file.read_bytes(), (self.folder / "whole" / "ant4" / file.name).read_bytes())
+                elif file.name == "model.onnx":
+                    onnx.load(file)
+                left += file.is_file()
+            if (out / "ant4" / "recipe.json").exists():
+                self.assertTrue((out / "ant4" / "recipe.safetensors").exists())
+        self.assertGreater(left, 0, "every run was killed before it wrote anything: the moments are badly chosen")
+
     def refused(self, run, code, *words):
         self.assertEqual(run.returncode, code, run.stderr)
         lines = run.stderr.strip().splitlines()

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 
+import ml_dtypes
 import numpy as np
 import peers
 from onnx.backend.test.case.node import collect_testcases
@@ -47,6 +48,7 @@ def run(case, folder):
     path = pathlib.Path(folder) / "case.onnx"
     path.write_bytes(case.model.SerializeToString())
     arrays = {name: np.asarray(value) for name, value in feeds(case).items()}
+    arrays = {name: a.view(np.uint16) if a.dtype == ml_dtypes.bfloat16 else a for name, a in arrays.items()}
     if any(a.dtype == object or a.dtype.kind not in "fiub" for a in arrays.values()):
         return None, "an input is of a type that pare does not know"
     np.savez(f"{folder}/in.npz", **arrays)
@@ -58,14 +60,17 @@ def agrees(case, outputs):
     for value, wanted in zip(case.model.graph.output, case.data_sets[0][1]):
         got = outputs[value.name]
         wanted = np.asarray(wanted)
+        if wanted.dtype == ml_dtypes.bfloat16:
+            got = got.view(ml_dtypes.bfloat16)
         if got.shape != wanted.shape:
             return f"{value.name} has shape {got.shape}, not {wanted.shape}"
         if got.dtype != wanted.dtype:
             return f"{value.name} is {got.dtype}, not {wanted.dtype}"
-        if wanted.dtype.kind == "f":
+        bits = {np.dtype(np.float16): 11, np.dtype(ml_dtypes.bfloat16): 8}.get(wanted.dtype, 24)
+        if bits < 24 or wanted.dtype.kind == "f":
             got, wanted = got.astype(np.float64), wanted.astype(np.float64)
         try:
-            least = 2e-3 if outputs[value.name].dtype == np.float16 else 1e-3  # two units of the last of its 11 bits
+            least = max(1e-3, 4 * 2.0**-bits)  # two units of the last of its bits
             np.testing.assert_allclose(got, wanted, rtol=max(case.rtol, least), atol=max(case.atol, 1e-7))
         except AssertionError as error:
             return f"{value.name}: {' '.join(str(error).split())[:160]}"

@@ -8,7 +8,6 @@
 #include <cstring>
 #include <iostream>
 #include <string>
-#include <string_view>
 
 #include "pare/base/error.h"
 #include "pare/io/npz.h"
@@ -21,7 +20,8 @@ namespace {
 
 using namespace pare;
 
-at::Tensor to_torch(const io::Array& array) {
+/// npz has no bfloat16: its bits travel as uint16, here and back.
+at::Tensor to_torch(const io::Array& array, model::ElementType wanted) {
   using enum model::ElementType;
   const auto sized = [&](auto one, auto two, auto four, auto eight) {
     return array.item_bytes == 1 ? one : array.item_bytes == 2 ? two : array.item_bytes == 4 ? four : eight;
@@ -30,7 +30,7 @@ at::Tensor to_torch(const io::Array& array) {
                                 : array.kind == 'b' ? boolean
                                 : array.kind == 'i' ? sized(i8, i16, i32, i64)
                                                     : sized(u8, u16, u32, u64);
-  const at::ScalarType type = runtime::torch_type(of);
+  const at::ScalarType type = runtime::torch_type(wanted == bf16 && of == u16 ? bf16 : of);
   at::Tensor t = at::empty(array.shape, type);
   std::memcpy(t.data_ptr(), array.bytes.data(), array.bytes.size());
   return t;
@@ -38,8 +38,8 @@ at::Tensor to_torch(const io::Array& array) {
 
 io::Array to_array(const at::Tensor& tensor) {
   const at::Tensor t = tensor.contiguous();
-  const bool floating = t.is_floating_point();
-  const bool is_unsigned = !floating && std::string_view(model::name(runtime::model_type(t.scalar_type())))[0] == 'u';
+  const bool floating = t.is_floating_point() && t.scalar_type() != at::kBFloat16;
+  const bool is_unsigned = !floating && std::strchr("ub", *model::name(runtime::model_type(t.scalar_type())));
   const char kind = t.scalar_type() == at::kBool ? 'b' : floating ? 'f' : is_unsigned ? 'u' : 'i';
   io::Array array{kind, static_cast<int>(t.element_size()), t.sizes().vec(), {}};
   array.bytes.assign(static_cast<const char*>(t.data_ptr()), t.nbytes());
@@ -51,7 +51,7 @@ void run_file(const std::string& model_path, const std::string& in, const std::s
   const auto arrays = io::read_npz(in);
   const c10::NoGradGuard no_gradients;
   std::vector<at::Tensor> inputs;
-  for (const auto id : model.inputs) inputs.push_back(to_torch(arrays.at(model.value(id).name)));
+  for (const auto id : model.inputs) inputs.push_back(to_torch(arrays.at(model.value(id).name), model.value(id).type));
   const auto outputs = runtime::Executor(fused ? model::fuse(model) : model).run(inputs);
   std::map<std::string, io::Array> results;
   for (std::size_t i = 0; i < outputs.size(); ++i) results[model.value(model.outputs[i]).name] = to_array(outputs[i]);
