@@ -45,7 +45,7 @@ struct QuantizeOptions {
   std::string ties = "away", int_range = "symmetric", granularity = "channel", select = "network";
   bool no_bias_correction = false, no_mirror = false;
 
-  quantize::Request request(const Global& global) const;
+  quantize::Request request(const Global& global, const DataRequest& data) const;
 };
 void add_quantize_options(CLI::App& verb, QuantizeOptions& options);
 

@@ -63,7 +63,7 @@ void add_quantize_options(CLI::App& verb, QuantizeOptions& o) {
   verb.add_flag("--no-mirror", o.no_mirror, "do not mirror images when training (digits, text)");
 }
 
-quantize::Request QuantizeOptions::request(const Global& global) const {
+quantize::Request QuantizeOptions::request(const Global& global, const DataRequest& data) const {
   quantize::Request request = given;
   auto& options = request.options;
   using number::Granularity;
@@ -81,6 +81,8 @@ quantize::Request QuantizeOptions::request(const Global& global) const {
   options.bias_correction = !no_bias_correction;
   options.mirror = !no_mirror;
   options.seed = global.seed;
+  options.batch = data.batch;
+  request.test_samples = data.samples;
   request.output = global.output;
   return request;
 }
@@ -114,9 +116,7 @@ void add_quantize(CLI::App& app, const Global& global) {
   add_quantize_options(*verb, *options);
   verb->callback([=, &global] {
     request->data = data->request();
-    request->how = options->request(global);
-    request->how.options.batch = request->data.batch;
-    request->how.test_samples = request->data.samples;
+    request->how = options->request(global, request->data);
     finish(torch_verbs(global).quantize(*request), global);
   });
 }

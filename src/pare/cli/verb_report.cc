@@ -63,9 +63,7 @@ void add_report(CLI::App& app, const Global& global) {
                        "give a labelled set, or studies instead of a network");
     if (model) request->model = inputs->front();
     request->data = data->request();
-    request->how = options->request(global);
-    request->how.options.batch = request->data.batch;
-    request->how.test_samples = request->data.samples;
+    request->how = options->request(global, request->data);
     write(torch_verbs(global).report(*request), global);
   });
 }
