@@ -31,7 +31,6 @@ REFUSED = (
     "which pare does not know",  # named attributes and modes
     "is no tensor",  # sequences and optional values
     "over several axes at once",
-    "gives its mask",
     "gives statistics, as in training",
 )
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <climits>
+#include <memory>
 #include <unordered_map>
 
 #include "pare/base/error.h"
@@ -218,7 +219,20 @@ class GraphReader {
     node.op = Op::identity;
     node.attributes = NoAttributes{};
     node.inputs.resize(1);
+    if (reader.has_output(1)) add_full_mask(node.inputs[0], node.name, proto.output(1));
     alias(proto, std::move(node));
+  }
+
+  /// The mask of a Dropout that drops nothing: true in the shape of the data.
+  void add_full_mask(ValueId data, const std::string& stem, const std::string& mask) {
+    const ValueId shape =
+        model_.add_value({.name = fresh_.make(stem + "/shape"), .type = ElementType::i64, .shape = {}});
+    const ValueId full = model_.add_value({.name = mask, .type = ElementType::boolean, .shape = {}});
+    define(mask, full);
+    model_.nodes.push_back({node_names_.make(stem + "/shape"), Op::shape, ShapeAttributes{}, {data}, {shape}});
+    const auto yes = std::make_shared<const Tensor>(Tensor{ElementType::boolean, {1}, {1}});
+    model_.nodes.push_back(
+        {node_names_.make(stem + "/mask"), Op::constant_of_shape, ConstantOfShapeAttributes{yes}, {shape}, {full}});
   }
 
   /// The output of an Identity becomes another name of its input, except where the network needs both as outputs.
