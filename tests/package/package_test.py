@@ -60,7 +60,8 @@ class Package(unittest.TestCase):
         self.assertTrue((self.folder / "page" / "report.html").stat().st_size > 10000)
 
     def test_found_by_others(self):
-        made = run(CMAKE, "-S", CONSUMER, "-B", self.folder / "consumer", f"-DCMAKE_PREFIX_PATH={self.folder / 'usr'}")
+        made = run(CMAKE, "-G", "Ninja", "-S", CONSUMER, "-B", self.folder / "consumer",
+                   f"-DCMAKE_PREFIX_PATH={self.folder / 'usr'}")
         self.assertEqual(made.returncode, 0, made.stderr)
         made = run(CMAKE, "--build", self.folder / "consumer")
         self.assertEqual(made.returncode, 0, made.stdout + made.stderr)

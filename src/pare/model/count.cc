@@ -46,10 +46,12 @@ std::int64_t macs_of(const Model& model, const Node& node) {
   return __builtin_mul_overflow(volume(node, y.shape), terms, &product) ? INT64_MAX : product;
 }
 
-/// Whether input i of the node is one that the published tables count: not running statistics, limits or borders, and
-/// no single number of a formula (a scalar, as in x * 0.5).
-bool counts_as_parameter(const Node& node, std::size_t i, const Tensor& tensor) {
-  if (tensor.shape.empty()) return false;
+}  // namespace
+
+bool is_parameter(const Model& model, const Node& node, std::size_t i) {
+  if (node.inputs[i] == no_value) return false;
+  const auto& constant = model.value(node.inputs[i]).constant;
+  if (!constant || !is_float(constant->type) || constant->shape.empty()) return false;
   switch (node.op) {
     case Op::batch_normalization: return i == 1 || i == 2;
     case Op::fake_quantize:
@@ -58,8 +60,6 @@ bool counts_as_parameter(const Node& node, std::size_t i, const Tensor& tensor) 
     default: return true;
   }
 }
-
-}  // namespace
 
 Counts count(const Model& model) {
   const Model fixed = with_batch(model, 1);
@@ -76,7 +76,7 @@ Counts count(const Model& model) {
         seen[static_cast<std::size_t>(id)] = true;
         counts.weight_bytes += static_cast<std::int64_t>(constant->bytes.size());
         if (i == 0) layer.parameters += volume(node, fixed.value(node.outputs[0]).shape);
-      } else if (is_float(constant->type) && counts_as_parameter(node, i, *constant)) {
+      } else if (is_parameter(fixed, node, i)) {
         seen[static_cast<std::size_t>(id)] = true;
         counts.weight_bytes += static_cast<std::int64_t>(constant->bytes.size());
         layer.parameters += static_cast<std::int64_t>(constant->elements());

@@ -25,6 +25,10 @@ struct Counts {
   std::int64_t weight_bytes = 0;  // bytes of those constants as the file holds them
 };
 
+/// Whether input i of the node is a constant that counts as a parameter: floats that were trained, not running
+/// statistics, limits or borders, and no single number of a formula (a scalar, as in x * 0.5).
+bool is_parameter(const Model& model, const Node& node, std::size_t i);
+
 /// For one sample (unknown sizes of the inputs fixed by with_batch). Throws Error where another size is unknown.
 Counts count(const Model& model);
 

@@ -13,6 +13,7 @@
 #include "pare/base/error.h"
 #include "pare/base/file.h"
 #include "pare/io/safetensors.h"
+#include "pare/model/count.h"
 
 namespace pare::model {
 namespace {
@@ -239,5 +240,17 @@ Recipe parse_recipe(std::string_view json, std::string_view numbers, const std::
 }
 
 std::size_t stored_bytes(const Recipe& recipe) { return numbers_of(recipe).size(); }
+
+std::size_t weight_bytes(const Model& model, const Recipe& recipe) {
+  std::set<std::string> seen;  // stored in the recipe, or counted
+  for (const QuantizedTensor& tensor : recipe.tensors) seen.insert(tensor.value);
+  for (const auto& [constant, tensor] : recipe.constants) seen.insert(constant);
+  std::size_t bytes = stored_bytes(recipe);
+  for (const Node& node : model.nodes)
+    for (std::size_t i = 0; i < node.inputs.size(); ++i)
+      if (is_parameter(model, node, i) && seen.insert(model.value(node.inputs[i]).name).second)
+        bytes += model.value(node.inputs[i]).constant->bytes.size();
+  return bytes;
+}
 
 }  // namespace pare::model

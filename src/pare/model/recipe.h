@@ -58,4 +58,8 @@ Recipe parse_recipe(std::string_view json, std::string_view numbers, const std::
 /// Bytes of the file recipe.safetensors: what the quantised network really takes.
 std::size_t stored_bytes(const Recipe& recipe);
 
+/// Bytes of the quantised network's weights: those of recipe.safetensors, and the float constants that the recipe
+/// leaves as they are (embeddings, biases), as count() counts them.
+std::size_t weight_bytes(const Model& model, const Recipe& recipe);
+
 }  // namespace pare::model

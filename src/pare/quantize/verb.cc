@@ -192,8 +192,8 @@ class Verb {
     Candidate candidate{.name = name, .decision = decision, .details = details};
     add_measured(candidate, measure(applied, name));
     const Widths width = widths(network_, recipe);
-    candidate.costs.push_back({"weight_bytes", static_cast<double>(model::stored_bytes(recipe)), "bytes", Better::lower,
-                               Provenance::counted});
+    candidate.costs.push_back({"weight_bytes", static_cast<double>(model::weight_bytes(model_, recipe)), "bytes",
+                               Better::lower, Provenance::counted});
     candidate.costs.push_back({"weight_bits", width.weight_bits, "bits", Better::lower, Provenance::counted});
     candidate.costs.push_back({"activation_bits", width.activation_bits, "bits", Better::lower, Provenance::counted});
     candidate.costs.push_back({"mse", plan.squared_error(), "", Better::lower, Provenance::measured});

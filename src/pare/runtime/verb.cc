@@ -34,7 +34,7 @@ study::Study evaluate(const model::Model& model, const model::Recipe* recipe, co
     const Accuracy a = accuracy(answers, data.labels());
     candidate.costs = costs(a);
   }
-  const double weight_bytes = recipe ? static_cast<double>(model::stored_bytes(*recipe))
+  const double weight_bytes = recipe ? static_cast<double>(model::weight_bytes(model, *recipe))
                                      : static_cast<double>(model::count(model).weight_bytes);
   candidate.costs.push_back({"samples", static_cast<double>(count), "", Better::higher, Provenance::counted});
   candidate.costs.push_back({"seconds", seconds, "s", Better::lower, Provenance::measured});
