@@ -1,5 +1,6 @@
 // Times runs of an ONNX file on given inputs: network_speed MODEL IN.npz THREADS. Every line on standard input asks for
-// one run and is answered with its seconds; "memory" is answered with the peak resident bytes so far.
+// one run and is answered with its seconds; "memory" is answered with the peak resident bytes so far,
+// "nodes" with the seconds of every node of one run, the slowest last.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
@@ -8,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
+#include <map>
 #include <string>
 
 #include "pare/base/error.h"
@@ -28,6 +30,18 @@ at::Tensor to_torch(const io::Array& array) {
   return t;
 }
 
+void print_nodes(const runtime::Executor& network, const std::vector<at::Tensor>& inputs) {
+  std::multimap<double, std::string> nodes;
+  auto last = std::chrono::steady_clock::now();
+  network.run(inputs, [&](std::size_t node, std::vector<at::Tensor>&) {
+    const auto now = std::chrono::steady_clock::now();
+    const model::Node& n = network.model().nodes[node];
+    nodes.emplace(std::chrono::duration<double>(now - last).count(), std::string(model::name(n.op)) + " " + n.name);
+    last = std::chrono::steady_clock::now();
+  });
+  for (const auto& [seconds, name] : nodes) std::cout << seconds << " " << name << std::endl;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -43,6 +57,10 @@ int main(int argc, char** argv) {
     for (std::string line; std::getline(std::cin, line);) {
       if (line == "memory") {
         std::cout << runtime::peak_memory_bytes() << std::endl;
+        continue;
+      }
+      if (line == "nodes") {
+        print_nodes(network, inputs);
         continue;
       }
       const auto start = std::chrono::steady_clock::now();

@@ -73,8 +73,12 @@ def compare(arguments, network, batch, folder):
     repeat = 0
     start = time.perf_counter()
     while repeat < arguments.rounds + 2 and (repeat < 5 or time.perf_counter() - start < 60):
+        # threads of the one before go on spinning for a while: each starts on a quiet machine
+        time.sleep(0.1)
         ours = ask("run")
+        time.sleep(0.1)
         torchs = timed(lambda: network.module(*tensors))
+        time.sleep(0.1)
         orts = timed(lambda: session.run(None, inputs))
         if repeat >= 2:  # the first two warm up
             for key, value in zip(seconds, (ours, torchs, orts)):
