@@ -22,7 +22,7 @@ at::Tensor logits(const Executor& network, const io::Dataset& data, std::size_t 
   std::iota(samples.begin(), samples.end(), first);
   const auto groups = in_batches(data, samples, batch);
   const auto read = [&](std::size_t group) { return read_batch(network.model(), data, groups[group]); };
-  at::Tensor all;
+  std::vector<at::Tensor> parts;
   Progress progress(label, count);
   std::future<Batch> next = std::async(std::launch::async, read, 0);
   for (std::size_t group = 0; group < groups.size(); ++group) {
@@ -32,13 +32,14 @@ at::Tensor logits(const Executor& network, const io::Dataset& data, std::size_t 
     if (out.dim() != 2 || out.size(0) != now.size)
       throw Error(fmt::format("the first output has shape [{}], not [samples, classes]", fmt::join(out.sizes(), ", ")),
                   network.model().name);
-    if (!all.defined()) all = at::empty({static_cast<std::int64_t>(count), out.size(1)}, at::kFloat);
-    for (std::size_t i = 0; i < groups[group].size(); ++i)
-      all.select(0, static_cast<std::int64_t>(groups[group][i] - first))
-          .copy_(out.select(0, static_cast<std::int64_t>(i)));
+    parts.push_back(out);
     progress.step(groups[group].size());
   }
-  return all;
+  std::vector<std::int64_t> order;  // of the rows, by batch
+  for (const auto& group : groups)
+    for (const std::size_t sample : group) order.push_back(static_cast<std::int64_t>(sample - first));
+  const at::Tensor rows = at::cat(parts);
+  return at::empty_like(rows).index_copy_(0, at::tensor(order, at::kLong), rows);
 }
 
 Accuracy accuracy(const at::Tensor& logits, const std::vector<std::int64_t>& labels, std::size_t first) {

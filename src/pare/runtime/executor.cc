@@ -93,14 +93,6 @@ Executor::Executor(const model::Model& model, bool trainable) : model_(model), c
   }
   for (std::size_t v = 0; v < model_.values.size(); ++v)
     if (computed[v] && !kept[v] && !order_.empty()) freed_[last[v]].push_back(static_cast<ValueId>(v));
-
-  last_use_.resize(order_.size());
-  for (std::size_t i = 0; i < order_.size(); ++i) {
-    const auto& inputs = model_.nodes[order_[i]].inputs;
-    for (const ValueId id : inputs)
-      last_use_[i].push_back(id != no_value && std::ranges::count(inputs, id) == 1 &&
-                             std::ranges::find(freed_[i], id) != freed_[i].end());
-  }
 }
 
 void Executor::check_inputs(const std::vector<at::Tensor>& inputs) const {
@@ -129,36 +121,33 @@ Executor::Run::Run(const Executor& network, const std::vector<at::Tensor>& input
   for (std::size_t i = 0; i < inputs.size(); ++i) slots_[index(network.model_.inputs[i])] = inputs[i];
 }
 
-at::Tensor Executor::Run::advance(const Observer& observer) {
+void Executor::Run::step(const Observer& observer) {
   const model::Node& node = network_.model_.nodes[next()];
-  Tensors in;
-  in.reserve(node.inputs.size());
-  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-    const ValueId id = node.inputs[i];
-    if (id == no_value)
-      in.emplace_back();
-    else if (network_.last_use_[at_][i])
-      in.push_back(std::move(slots_[index(id)]));
-    else
-      in.push_back(slots_[index(id)]);
-  }
+  const auto drop = [&] {
+    for (const ValueId id : network_.freed_[at_]) slots_[index(id)] = at::Tensor();
+  };
+  const Tensors in = gather_inputs(node, slots_);
+  drop();  // what is read here for the last time is now held by `in` alone: the operator may write over it
   Tensors out = run_node(node, in);
   if (observer) observer(next(), out);
-  const at::Tensor first = observer || stepped_ ? out.empty() ? at::Tensor() : out[0] : at::Tensor();
   for (std::size_t o = 0; o < node.outputs.size(); ++o)
     if (node.outputs[o] != no_value) slots_[index(node.outputs[o])] = std::move(out[o]);
-  for (const ValueId id : network_.freed_[at_]) slots_[index(id)] = at::Tensor();
+  drop();  // outputs that nobody reads
   ++at_;
-  return first;
 }
 
 bool Executor::Run::run_to(const std::string& node_name, const Observer& observer) {
-  stepped_ = true;
+  latest_ = at::Tensor();
   while (!done()) {
-    const bool found = network_.model_.nodes[next()].name == node_name;
-    latest_ = at::Tensor();
-    latest_ = advance(observer);
-    if (found) return true;
+    if (network_.model_.nodes[next()].name != node_name) {
+      step(observer);
+      continue;
+    }
+    step([&](std::size_t node, std::vector<at::Tensor>& outputs) {
+      if (observer) observer(node, outputs);
+      latest_ = outputs.at(0);
+    });
+    return true;
   }
   return false;
 }

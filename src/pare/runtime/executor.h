@@ -33,7 +33,7 @@ class Executor {
     bool done() const { return at_ == network_.order_.size(); }
     /// The node that step() runs next; not when done.
     std::size_t next() const { return network_.order_[at_]; }
-    void step(const Observer& observer = {}) { advance(observer); }
+    void step(const Observer& observer = {});
     /// Runs up to and including the node of that name; false where it was not met.
     bool run_to(const std::string& node_name, const Observer& observer = {});
     /// The first output of the node that run_to() came to.
@@ -42,12 +42,9 @@ class Executor {
     std::vector<at::Tensor> outputs() const;
 
    private:
-    at::Tensor advance(const Observer& observer);
-
     const Executor& network_;
     std::vector<at::Tensor> slots_;  // by ValueId
     std::size_t at_ = 0;             // in order_
-    bool stepped_ = false;           // somebody may look at latest()
     at::Tensor latest_;
   };
 
@@ -64,7 +61,6 @@ class Executor {
   std::map<std::string, at::Tensor> parameters_;
   std::vector<std::size_t> order_;                  // nodes that are run each time
   std::vector<std::vector<model::ValueId>> freed_;  // by position in order_: values no longer needed after it
-  std::vector<std::vector<bool>> last_use_;         // by position in order_: inputs that are handed over
 };
 
 }  // namespace pare::runtime

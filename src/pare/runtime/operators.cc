@@ -27,10 +27,6 @@ const OperatorTable& operators() {
   return table;
 }
 
-}  // namespace
-
-namespace {
-
 /// Torch does little arithmetic on unsigned integers of more than a byte; int64 has the same bits below its sign.
 bool is_wide_unsigned(const at::Tensor& t) {
   return t.defined() &&

@@ -32,6 +32,9 @@ void add_integer_operators(OperatorTable& table);
 void add_attention_operators(OperatorTable& table);
 void add_quantize_operators(OperatorTable& table);
 
+/// The input, undefined where the node leaves it out.
+inline at::Tensor optional_input(const Tensors& in, std::size_t i) { return in.size() > i ? in[i] : at::Tensor(); }
+
 /// Whether nothing else sees the tensor's memory and no gradient will ask for it: then an operator may write its result
 /// there.
 bool reusable(const at::Tensor& tensor);

@@ -14,8 +14,6 @@ using model::AttentionAttributes;
 using model::Node;
 using model::Op;
 
-at::Tensor optional_input(const Tensors& in, std::size_t i) { return in.size() > i ? in[i] : at::Tensor(); }
-
 /// [batch, tokens, heads * width] -> [batch, heads, tokens, width]; four axes stay.
 at::Tensor by_heads(const at::Tensor& x, std::int64_t heads) {
   if (x.dim() == 4) return x;

@@ -13,8 +13,6 @@ using model::LinearAttributes;
 using model::Node;
 using model::Op;
 
-at::Tensor optional_input(const Tensors& in, std::size_t i) { return in.size() > i ? in[i] : at::Tensor(); }
-
 std::pair<double, double> range_of(at::ScalarType type) {
   switch (type) {
     case at::kChar: return {-128, 127};

@@ -10,8 +10,6 @@ using model::Node;
 using model::NormalizationAttributes;
 using model::Op;
 
-at::Tensor optional_input(const Tensors& in, std::size_t i) { return in.size() > i ? in[i] : at::Tensor(); }
-
 /// Outputs: normalised, and, where wanted, mean and inverse standard deviation.
 Tensors layer_normalization(const Node& node, const Tensors& in) {
   const auto& a = node.as<NormalizationAttributes>();

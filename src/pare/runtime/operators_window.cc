@@ -164,7 +164,7 @@ void add_window_operators(OperatorTable& table) {
   const auto set = [&table](Op op, Operator f) { table[static_cast<std::size_t>(op)] = std::move(f); };
 
   set(Op::conv, [](const Node& n, const Tensors& in) {
-    return Tensors{convolve(n.as<model::ConvAttributes>(), in[0], in[1], in.size() > 2 ? in[2] : at::Tensor())};
+    return Tensors{convolve(n.as<model::ConvAttributes>(), in[0], in[1], optional_input(in, 2))};
   });
   set(Op::max_pool, [](const Node& n, const Tensors& in) { return Tensors{max_pool(n, in)}; });
   set(Op::average_pool, [](const Node& n, const Tensors& in) { return Tensors{average_pool(n, in)}; });
