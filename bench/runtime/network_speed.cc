@@ -16,6 +16,7 @@
 #include "pare/io/npz.h"
 #include "pare/model/fuse.h"
 #include "pare/model/onnx.h"
+#include "pare/runtime/block_cache.h"
 #include "pare/runtime/executor.h"
 #include "pare/runtime/memory.h"
 
@@ -48,6 +49,7 @@ int main(int argc, char** argv) {
   if (argc != 4) return 2;
   try {
     at::set_num_threads(std::atoi(argv[3]));
+    runtime::use_block_cache();
     const c10::NoGradGuard no_gradients;
     const model::Model model = model::read_onnx(argv[1]);
     const auto arrays = io::read_npz(argv[2]);

@@ -50,7 +50,9 @@ DECODERS = {
 VISION = ["mnasnet0_5", "efficientnet_b0", "regnet_y_400mf", "convnext_tiny"]
 
 
-def without_dropout(model):
+def without_dropout(model, opset):
+    if opset < 14 and hasattr(model, "set_attn_implementation"):
+        model.set_attn_implementation("eager")  # exporters know torch's fused attention from 14 on
     for parameter in model.parameters():  # exporters keep one copy of equal constants, and zeros hide mistakes
         parameter.data += 0.02 * torch.randn_like(parameter)
     return model.eval()
@@ -109,21 +111,21 @@ def make(name, kind, folder):
     text = {0: "batch", 1: "tokens"}
     if name in VISION:
         import torchvision
-        model = without_dropout(getattr(torchvision.models, name)(weights=None, num_classes=5))
+        model = without_dropout(getattr(torchvision.models, name)(weights=None, num_classes=5), opset)
         example = {"image": torch.randn(2, 3, 64, 64)}
         axes = {"image": {0: "batch"}}
     elif name in IMAGE_ENCODERS:
-        model = Logits(without_dropout(IMAGE_ENCODERS[name]()), ["pixel_values"])
+        model = Logits(without_dropout(IMAGE_ENCODERS[name](), opset), ["pixel_values"])
         example = {"image": torch.randn(2, 3, 32, 32)}
         axes = {"image": {0: "batch"}}
     elif name in TEXT_ENCODERS:
-        model = Logits(without_dropout(TEXT_ENCODERS[name]()), ["input_ids", "attention_mask"])
+        model = Logits(without_dropout(TEXT_ENCODERS[name](), opset), ["input_ids", "attention_mask"])
         mask = torch.ones(2, 9, dtype=torch.long)
         mask[1, 6:] = 0
         example = {"input_ids": torch.randint(3, 120, (2, 9)), "attention_mask": mask}
         axes = {"input_ids": text, "attention_mask": text}
     elif kind.startswith("past"):
-        inner = without_dropout(DECODERS[name]())
+        inner = without_dropout(DECODERS[name](), opset)
         layers = 2
         heads = 2 if name == "llama" else 4
         model = WithPast(inner, layers)
@@ -134,7 +136,7 @@ def make(name, kind, folder):
                 example[f"past_key_values.{i}.{part}"] = torch.randn(2, heads, 4, 16)
                 axes[f"past_key_values.{i}.{part}"] = {0: "batch", 2: "past"}
     else:
-        model = Logits(without_dropout(DECODERS[name]()), ["input_ids", "attention_mask"])
+        model = Logits(without_dropout(DECODERS[name](), opset), ["input_ids", "attention_mask"])
         example = {"input_ids": torch.randint(3, 120, (2, 9)), "attention_mask": torch.ones(2, 9, dtype=torch.long)}
         axes = {"input_ids": text, "attention_mask": text}
     if not path.exists():

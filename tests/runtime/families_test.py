@@ -10,12 +10,15 @@ import numpy as np
 import families
 import peers
 
+# the lowest opset is the lowest that torch can export the family at
+OLDEST = {"bert": 10, "minilm": 10, "distilbert": 10, "roberta": 11, "opt": 11, "llama": 10}
 KINDS = {
-    **{name: ["script13", "script17", "dynamo18"] for name in families.VISION},
-    **{name: ["script14", "script17", "dynamo18", "dynamo23"] for name in families.IMAGE_ENCODERS},
-    **{name: ["script14", "script17", "dynamo18", "dynamo23"] for name in families.TEXT_ENCODERS},
-    **{name: ["script14", "script17", "dynamo18", "dynamo23", "past_script17", "past_dynamo20"] for name in families.DECODERS},
+    **{name: ["script09", "script13", "script17", "dynamo18"] for name in families.VISION},
+    **{name: [f"script{OLDEST.get(name, 9):02}", "script12", "script14", "script17", "dynamo18", "dynamo23"]
+       for name in [*families.IMAGE_ENCODERS, *families.TEXT_ENCODERS, *families.DECODERS]},
 }
+for name in families.DECODERS:
+    KINDS[name] += [f"past_script{max(OLDEST.get(name, 9), 11)}", "past_script17", "past_dynamo20"]
 
 
 def other_sizes(example):

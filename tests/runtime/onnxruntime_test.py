@@ -1,7 +1,9 @@
 """The runtime, plain and fused, against onnxruntime: single operators, patterns, and the networks of PARE_ASSETS."""
 
 import itertools
+import json
 import os
+import pathlib
 import sys
 import tempfile
 
@@ -247,6 +249,20 @@ def networks():
         path = f"{assets}/vision/{name}_cifar10.onnx"
         check(f"{name} on images", path, {"image": real})
         check(f"{name} on noise", path, {"image": floats(5, 3, 32, 32)})
+    golden_logits(pathlib.Path(assets) / "text/minilm_sst2")
+
+
+def golden_logits(folder):
+    """The trained encoder on 32 sentences, against logits that were written down beside it."""
+    for form, tool in TOOLS.items():
+        worst = 0.0
+        for sentence in json.loads((folder / "expected.json").read_text())["golden"]:
+            ids = np.array([sentence["input_ids"]])
+            out = tool.run(folder / "model.onnx", {"input_ids": ids, "attention_mask": np.ones_like(ids)})["logits"]
+            worst = max(worst, peers.difference(out, np.array([sentence["logits"]])))
+        good = worst <= 1e-4
+        counts["passed" if good else "failed"] += 1
+        print(f"{'' if good else 'FAILED '}golden logits ({form}): differ by at most {worst:.1g}")
 
 
 windows()

@@ -18,6 +18,7 @@
 #include "pare/model/fuse.h"
 #include "pare/model/onnx.h"
 #include "pare/quantize/verb.h"
+#include "pare/runtime/block_cache.h"
 #include "pare/runtime/generate.h"
 #include "pare/runtime/verb.h"
 #include "pare/text/byte_pair.h"
@@ -62,7 +63,10 @@ Data open(const DataRequest& given, const std::filesystem::path& model, std::uin
   return data;
 }
 
-void set_up(const Global& global) { at::set_num_threads(global.threads ? global.threads : threads()); }
+void set_up(const Global& global) {
+  at::set_num_threads(global.threads ? global.threads : threads());
+  runtime::use_block_cache();
+}
 
 study::Study evaluate(const EvaluateRequest& request) {
   const model::Model model = model::read_onnx(request.model);

@@ -12,13 +12,16 @@ void require_byte(const RuleContext& c, std::size_t i) {
     c.fail(fmt::format("takes int8 or uint8 as input {}, not {}", i + 1, name(c.type(i))));
 }
 
+bool is_one_number(const Shape& shape) { return shape.empty() || (shape.size() == 1 && shape[0].size == 1); }
+
 /// Scale, and zero point where there is one: one number, one a channel of `axis`, or blocks along it.
 void check_parameters(RuleContext& c) {
   const auto& a = c.node().as<LinearAttributes>();
   const Shape &x = c.shape(0), &scale = c.shape(1);
-  if (c.has(2) && to_string(c.shape(2)) != to_string(scale))
+  // onnxruntime's quantiser writes one number as [] here and [1] there
+  if (c.has(2) && to_string(c.shape(2)) != to_string(scale) && !is_one_number(c.shape(2)))
     c.fail(fmt::format("has a scale {} and a zero point {}", to_string(scale), to_string(c.shape(2))));
-  if (scale.empty() || (scale.size() == 1 && scale[0].size == 1)) return;
+  if (is_one_number(scale)) return;
   const std::size_t axis = c.axis(a.axis, c.rank(0));
   if (a.block > 0) {
     if (scale.size() != x.size()) c.fail("has scales of another rank than its blocks");
