@@ -1,6 +1,7 @@
 // Times runs of an ONNX file on given inputs: network_speed MODEL IN.npz THREADS. Every line on standard input asks for
-// one run and is answered with its seconds; "memory" is answered with the peak resident bytes so far,
-// "nodes" with the seconds of every node of one run, the slowest last.
+// one run and is answered with its seconds; "memory" is answered with the most resident bytes that
+// the runs added to what the loaded network and its inputs take, "nodes" with the seconds of every node of one run, the
+// slowest last.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
@@ -56,9 +57,11 @@ int main(int argc, char** argv) {
     std::vector<at::Tensor> inputs;
     for (const auto id : model.inputs) inputs.push_back(to_torch(arrays.at(model.value(id).name)));
     const runtime::Executor network(model::fuse(model));
+    const std::int64_t loaded = runtime::resident_memory_bytes();
+    runtime::reset_peak_memory();
     for (std::string line; std::getline(std::cin, line);) {
       if (line == "memory") {
-        std::cout << runtime::peak_memory_bytes() << std::endl;
+        std::cout << runtime::peak_memory_bytes() - loaded << std::endl;
         continue;
       }
       if (line == "nodes") {

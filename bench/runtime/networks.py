@@ -84,23 +84,26 @@ def sentences(tokens, vocabulary=30522):
     return make
 
 
-def make(name, folder):
+def make(name, folder=None):
+    """None where the network needs PARE_ASSETS and that is not set; without a folder nothing is exported."""
     torch.manual_seed(0)
     assets = pathlib.Path(os.environ["PARE_ASSETS"]) if "PARE_ASSETS" in os.environ else None
-    path = folder / f"{name}.onnx"
+    path = folder / f"{name}.onnx" if folder else None
     if name in ("resnet50", "mobilenet_v2"):
         import torchvision
         module = getattr(torchvision.models, name)(weights=None).eval()
-        torch.onnx.export(module, (torch.randn(1, 3, 224, 224),), str(path), dynamo=False, opset_version=17,
-                          input_names=["image"], dynamic_axes={"image": {0: "batch"}})
+        if folder:
+            torch.onnx.export(module, (torch.randn(1, 3, 224, 224),), str(path), dynamo=False, opset_version=17,
+                              input_names=["image"], dynamic_axes={"image": {0: "batch"}})
         return Network(name, path, module, images(224))
     if name == "bert_base":
         module = Encoder().eval()
-        ids = torch.ones(2, 128, dtype=torch.long)
-        axes = {0: "batch", 1: "tokens"}
-        torch.onnx.export(module, (ids, ids), str(path), dynamo=False, opset_version=17,
-                          input_names=["input_ids", "attention_mask"],
-                          dynamic_axes={"input_ids": axes, "attention_mask": axes})
+        if folder:
+            ids = torch.ones(2, 128, dtype=torch.long)
+            axes = {0: "batch", 1: "tokens"}
+            torch.onnx.export(module, (ids, ids), str(path), dynamo=False, opset_version=17,
+                              input_names=["input_ids", "attention_mask"],
+                              dynamic_axes={"input_ids": axes, "attention_mask": axes})
         return Network(name, path, module, sentences(128))
     if assets is None:
         return None

@@ -2,7 +2,8 @@
 
 speed.py NETWORK_SPEED [--batches 1,64] [--networks resnet50,...] [--rounds N] [--threads N]
 
-Prints the median of the rounds in milliseconds and the ratio to each peer (below 1: pare is faster). Networks: exports of
+Prints the median of the rounds in milliseconds and the ratio to each peer (below 1: pare is faster); then the largest
+resident memory that running adds to a loaded network, and its ratio to PyTorch's, each in a process of its own. Networks: exports of
 torchvision (resnet50, mobilenet_v2), BERT-base with random weights (128 tokens), and, with PARE_ASSETS, resnet20,
 resnet32, resnet56 and minilm (64 tokens).
 """
@@ -37,7 +38,8 @@ def main():
     torch.set_num_threads(arguments.threads)
     torch.set_grad_enabled(False)
     print(f"torch {torch.__version__}, onnxruntime {onnxruntime.__version__}, {arguments.threads} threads")
-    print("| network | batch | pare ms | / PyTorch | / onnxruntime | peak MB |\n| --- | --- | --- | --- | --- | --- |")
+    print("| network | batch | pare ms | / PyTorch | / onnxruntime | run MB | / PyTorch |\n"
+          "| --- | --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
         for name in arguments.networks.split(","):
             network = networks.make(name, pathlib.Path(folder))
@@ -87,10 +89,31 @@ def compare(arguments, network, batch, folder):
     memory = ask("memory")
     tool.stdin.close()
     tool.wait()
+    theirs = float(subprocess.run([sys.executable, __file__, "--memory", network.name, str(batch), str(arguments.threads)],
+                                  capture_output=True, text=True, check=True).stdout)
     ours, torchs, orts = (statistics.median(seconds[key]) for key in seconds)
     print(f"| {network.name} | {batch} | {1e3 * ours:.2f} | {ours / torchs:.2f} | {ours / orts:.2f} | "
-          f"{memory / 1e6:.0f} |", flush=True)
+          f"{memory / 1e6:.0f} | {memory / theirs:.2f} |", flush=True)
+
+
+def resident(field):
+    """VmRSS: now; VmHWM: at most so far; bytes."""
+    for line in pathlib.Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field):
+            return 1024 * int(line.split()[1])
+
+
+def torch_memory(name, batch, threads):
+    torch.set_num_threads(int(threads))
+    torch.set_grad_enabled(False)
+    network = networks.make(name)
+    tensors = [torch.from_numpy(x) for x in network.inputs(int(batch)).values()]
+    before = resident("VmRSS")
+    pathlib.Path("/proc/self/clear_refs").write_text("5")
+    for _ in range(3):
+        network.module(*tensors)
+    print(resident("VmHWM") - before)
 
 
 if __name__ == "__main__":
-    main()
+    torch_memory(*sys.argv[2:]) if sys.argv[1] == "--memory" else main()
