@@ -89,6 +89,9 @@ endfunction()
 # pare_room_fuzz(ROOM FORMATS ... [ROOMS ...] [MOST BYTES]): <room>_fuzz_<format>, libFuzzer over one function of fuzz.cc,
 # which is compiled with PARE_FUZZ_FORMAT naming it. ctest runs each for PARE_FUZZ_SECONDS from the seeds in
 # corpus/<format>; tests in every build run them over the seeds.
+if(PARE_FUZZ)
+  add_custom_target(fuzzers)
+endif()
 function(pare_room_fuzz room)
   cmake_parse_arguments(arg "" "MOST" "FORMATS;ROOMS" ${ARGN})
   set(PARE_FUZZ_SECONDS 10 CACHE STRING "seconds that ctest runs each fuzz target")
@@ -106,6 +109,7 @@ function(pare_room_fuzz room)
       # the first folder takes what is found
       set(found ${CMAKE_CURRENT_BINARY_DIR}/${format})
       file(MAKE_DIRECTORY ${found})
+      add_dependencies(fuzzers ${target})
       add_test(NAME ${target} COMMAND ${target} -max_total_time=${PARE_FUZZ_SECONDS} -max_len=${arg_MOST} -timeout=10
         -rss_limit_mb=2048 -artifact_prefix=${found}- ${found} ${seeds})
     else()

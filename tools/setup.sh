@@ -80,10 +80,11 @@ need_peers() {
     tokenizers==$tokenizers_version transformers==$transformers_version numpy pillow
 }
 
-# build PRESET [CMAKE OPTION...]: configures and builds build/PRESET.
+# build PRESET [--target TARGET] [CMAKE OPTION...]: configures and builds build/PRESET.
 build() {
-  local preset=$1; shift
+  local preset=$1 target=all; shift
+  if [ "${1:-}" = --target ]; then target=$2; shift 2; fi
   say "building ($preset)"
   cmake --preset "$preset" "$@" >"$deps/configure-$preset.log" 2>&1 || { tail -30 "$deps/configure-$preset.log" >&2; exit 1; }
-  cmake --build "build/$preset"
+  cmake --build "build/$preset" --target "$target"
 }
