@@ -1,0 +1,90 @@
+#include "pare/cluster/pipeline.h"
+
+#include <algorithm>
+#include <cassert>
+#include <limits>
+
+namespace pare::cluster {
+namespace {
+
+constexpr double not_yet = std::numeric_limits<double>::infinity();
+
+double duration(const StageTimes& times, PassKind kind) {
+  switch (kind) {
+    case PassKind::forward: return times.forward_s;
+    case PassKind::backward: return times.backward_s;
+    case PassKind::weight: return times.weight_s;
+  }
+  return 0;
+}
+
+/// Ends of forward and backward passes, [stage][micro-batch].
+class Ends {
+ public:
+  Ends(int stages, int micro_batches)
+      : width_(micro_batches), forward_(static_cast<std::size_t>(stages * micro_batches), not_yet), backward_(forward_) {}
+
+  double& at(PassKind kind, int stage, int micro_batch) {
+    return (kind == PassKind::forward ? forward_ : backward_)[static_cast<std::size_t>(stage * width_ + micro_batch)];
+  }
+
+ private:
+  int width_;
+  std::vector<double> forward_, backward_;
+};
+
+}  // namespace
+
+PipelineTimeline run_pipeline(const Pipeline& p, const std::vector<StageTimes>& times,
+                              const std::vector<double>& transfer_s) {
+  const auto ranks = static_cast<std::size_t>(p.ranks);
+  assert(times.size() == static_cast<std::size_t>(p.stages()) && transfer_s.size() == times.size());
+  std::vector<std::vector<Pass>> orders;
+  for (int r = 0; r < p.ranks; ++r) orders.push_back(passes(p, r));
+  Ends ends(p.stages(), p.micro_batches);
+  PipelineTimeline timeline;
+  timeline.ranks.resize(ranks);
+
+  /// When what the pass needs from elsewhere is there; `not_yet` where that has not been run.
+  const auto ready = [&](const Pass& pass, int stage) {
+    if (pass.kind == PassKind::forward)
+      return stage == 0 ? 0 : ends.at(PassKind::forward, stage - 1, pass.micro_batch) + transfer_s[static_cast<std::size_t>(stage - 1)];
+    if (pass.kind == PassKind::weight) return ends.at(PassKind::backward, stage, pass.micro_batch);
+    const double own = ends.at(PassKind::forward, stage, pass.micro_batch);
+    if (stage == p.stages() - 1) return own;
+    return std::max(own, ends.at(PassKind::backward, stage + 1, pass.micro_batch) + transfer_s[static_cast<std::size_t>(stage)]);
+  };
+
+  // a rank runs until it has to wait for another, and is looked at again when a neighbour has come further
+  std::vector<int> waiting;
+  for (int r = p.ranks - 1; r >= 0; --r) waiting.push_back(r);
+  while (!waiting.empty()) {
+    const int rank = waiting.back();
+    waiting.pop_back();
+    auto& done = timeline.ranks[static_cast<std::size_t>(rank)];
+    const auto& order = orders[static_cast<std::size_t>(rank)];
+    bool advanced = false;
+    while (done.size() < order.size()) {
+      const Pass& pass = order[done.size()];
+      const int stage = p.stage(rank, pass.chunk);
+      const double from = ready(pass, stage);
+      if (from == not_yet) break;
+      const double start = std::max(from, done.empty() ? 0 : done.back().time.end_s);
+      const double end = start + duration(times[static_cast<std::size_t>(stage)], pass.kind);
+      done.push_back({pass, {start, end}});
+      if (pass.kind != PassKind::weight) ends.at(pass.kind, stage, pass.micro_batch) = end;
+      advanced = true;
+    }
+    if (!advanced) continue;
+    waiting.push_back((rank + 1) % p.ranks);
+    waiting.push_back((rank + p.ranks - 1) % p.ranks);
+  }
+  for (std::size_t r = 0; r < ranks; ++r) {
+    assert(timeline.ranks[r].size() == orders[r].size() && "a schedule whose passes wait for each other");
+    timeline.end_s = std::max(timeline.end_s, timeline.ranks[r].back().time.end_s);
+    timeline.span_s = std::max(timeline.span_s, timeline.ranks[r].back().time.end_s - timeline.ranks[r].front().time.start_s);
+  }
+  return timeline;
+}
+
+}  // namespace pare::cluster

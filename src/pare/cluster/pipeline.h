@@ -1,0 +1,38 @@
+// When every pass of a pipeline starts and ends: its ranks run their passes in order, each as soon as what it needs has
+// arrived.
+#pragma once
+#include <vector>
+
+#include "pare/cluster/schedule.h"
+
+namespace pare::cluster {
+
+struct StageTimes {
+  double forward_s = 0;
+  double backward_s = 0;  // without the weights' part where the schedule splits it off
+  double weight_s = 0;    // only then
+};
+
+struct Interval {
+  double start_s = 0, end_s = 0;
+};
+
+struct TimedPass {
+  Pass pass;
+  Interval time;
+};
+
+struct PipelineTimeline {
+  std::vector<std::vector<TimedPass>> ranks;  // [rank], in order
+  double end_s = 0;                           // of the last pass
+  /// Largest time over the ranks from its first start to its last end.
+  double span_s = 0;
+};
+
+/// times: [stage], a stage's three durations. transfer_s: [stage], how long activations take from that stage to the next and
+/// gradients back; the last is not used. A pass waits for the one before it on its rank, for the activations of the
+/// stage before (forward) and the gradients of the stage behind (backward); transfers run beside passes.
+PipelineTimeline run_pipeline(const Pipeline& pipeline, const std::vector<StageTimes>& times,
+                              const std::vector<double>& transfer_s);
+
+}  // namespace pare::cluster
