@@ -1,15 +1,14 @@
 // From bytes of an image to floats of a network's input, and the TOML that says how.
 #include <fmt/format.h>
-#include <toml++/toml.h>
 
 #include <algorithm>
 #include <cmath>
-#include <sstream>
 #include <system_error>
 
 #include "pare/base/error.h"
 #include "pare/base/file.h"
 #include "pare/io/samples.h"
+#include "pare/io/toml.h"
 
 namespace pare::io {
 namespace {
@@ -20,23 +19,6 @@ int colours(int channels) { return channels >= 3 ? 3 : 1; }
 float of_channel(const std::vector<float>& values, int channel, float otherwise) {
   if (values.empty()) return otherwise;
   return values[values.size() == 1 ? 0 : static_cast<std::size_t>(channel)];
-}
-
-/// `text` with comments in ASCII; anything else beyond ASCII is refused. toml++ 3.3.0 reaches __builtin_unreachable()
-/// on a letter such as U+00D8 outside strings (is_non_ascii_horizontal_whitespace), and no key here needs one.
-std::string in_ascii(std::string_view text, const std::string& where) {
-  std::string out(text);
-  bool comment = false;
-  int line = 1;
-  for (char& c : out) {
-    comment = c != '\n' && (comment || c == '#');
-    line += c == '\n';
-    if (static_cast<unsigned char>(c) < 0x80) continue;
-    if (!comment)
-      throw Error(fmt::format("line {}: a character that is not ASCII", line), where, "write it in a comment only");
-    c = '?';
-  }
-  return out;
 }
 
 }  // namespace
@@ -153,13 +135,7 @@ void Finisher::finish(const std::uint8_t* pixels, ImageShape shape, bool planar,
 }
 
 Preprocess parse_preprocess(std::string_view text, const std::string& where) {
-  toml::table table;
-  try {
-    table = toml::parse(in_ascii(text, where));
-  } catch (const toml::parse_error& error) {
-    throw Error(fmt::format("line {}: {}", error.source().begin.line, printable(std::string(error.description()))),
-                where, "write it as TOML: size = 224");
-  }
+  const toml::table table = parse_toml(text, where, "write it as TOML: size = 224");
   Preprocess out;
   for (const auto& entry : table) {
     const toml::node& node = entry.second;  // not a structured binding: clang 14 cannot capture those

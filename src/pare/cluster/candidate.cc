@@ -1,0 +1,74 @@
+// A prediction as a candidate of a study, and as a trace.
+#include <fmt/format.h>
+
+#include "pare/cluster/predict.h"
+
+namespace pare::cluster {
+
+study::Candidate to_candidate(const Transformer& t, const Strategy& s, const Cluster& c, const Prediction& p) {
+  using study::Better;
+  study::Candidate out{.name = s.label()};
+  out.decision = {{"data_parallel", s.data},
+                  {"tensor_parallel", s.tensor},
+                  {"pipeline_parallel", s.pipeline},
+                  {"micro_batch", s.micro_batch},
+                  {"batch", s.batch},
+                  {"schedule", name(s.schedule)},
+                  {"chunks", s.chunks},
+                  {"recompute", name(s.recompute)},
+                  {"sequence_parallel", s.sequence_parallel},
+                  {"distributed_optimizer", s.distributed_optimizer},
+                  {"flash_attention", s.flash_attention}};
+  const auto cost = [&](const char* name, double value, const char* unit, Better better) {
+    out.costs.push_back({name, value, unit, better, study::Provenance::estimated});
+  };
+  const double tokens = static_cast<double>(t.sequence) * s.batch / p.batch_time_s;
+  cost("batch_time_s", p.batch_time_s, "s", Better::lower);
+  cost("tokens_per_s", tokens, "1/s", Better::higher);
+  cost("flop_utilisation", t.model_flops() * s.batch / (p.batch_time_s * s.devices() * c.device.matrix_flops), "",
+       Better::higher);
+  cost("bubble_share", p.bubble_share, "", Better::lower);
+  cost("exposed_communication_s", p.exposed_communication_s(), "s", Better::lower);
+  cost("peak_bytes", p.peak_bytes(), "bytes", Better::lower);
+  if (c.price_per_device_hour > 0)
+    cost("price_per_billion_tokens", c.price_per_device_hour * s.devices() / 3600 / tokens * 1e9, "", Better::lower);
+  out.details["fits"] = p.peak_bytes() <= c.device.memory_bytes;
+  if (p.peak_bytes() > c.device.memory_bytes) out.details["bytes_over"] = p.peak_bytes() - c.device.memory_bytes;
+  auto& devices = out.details["devices"] = study::Json::array();
+  for (std::size_t r = 0; r < p.ranks.size(); ++r) {
+    const RankActivity& a = p.ranks[r];
+    devices.push_back({{"pipeline_rank", r},
+                       {"devices", s.data * s.tensor},
+                       {"layers", a.layers},
+                       {"busy_s", a.compute_s},
+                       {"communication_s", a.tensor_communication_s + a.gradients_s},
+                       {"idle_s", a.idle_s},
+                       {"state_bytes", a.memory.state_bytes},
+                       {"activation_bytes", a.memory.activation_bytes},
+                       {"peak_bytes", a.memory.total()}});
+  }
+  return out;
+}
+
+std::string to_trace(const Strategy& s, const Prediction& p) {
+  static constexpr const char* kinds[] = {"forward", "backward", "weight gradients"};
+  std::string out = "{\"displayTimeUnit\": \"ms\", \"traceEvents\": [\n";
+  const auto event = [&](std::size_t rank, int thread, const std::string& what, const Interval& time) {
+    out += fmt::format("{{\"name\": \"{}\", \"ph\": \"X\", \"pid\": {}, \"tid\": {}, \"ts\": {:.3f}, \"dur\": {:.3f}}},\n", what,
+                       rank, thread, 1e6 * time.start_s, 1e6 * (time.end_s - time.start_s));
+  };
+  for (std::size_t r = 0; r < p.timeline.ranks.size(); ++r) {
+    out += fmt::format("{{\"name\": \"process_name\", \"ph\": \"M\", \"pid\": {}, \"args\": {{\"name\": \"pipeline rank {}\"}}}},\n", r, r);
+    for (const TimedPass& pass : p.timeline.ranks[r]) {
+      std::string what = fmt::format("{} {}", kinds[static_cast<int>(pass.pass.kind)], pass.pass.micro_batch);
+      if (s.chunks > 1) what += fmt::format(" chunk {}", pass.pass.chunk);
+      event(r, 0, what, pass.time);
+    }
+    if (s.data > 1) event(r, 1, "gradients", p.gradients[r]);
+    event(r, 0, "optimizer", p.optimizer);
+  }
+  out.erase(out.size() - 2, 1);  // the comma behind the last event
+  return out + "]}\n";
+}
+
+}  // namespace pare::cluster

@@ -1,0 +1,108 @@
+#include "pare/cluster/machine.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <set>
+
+#include "pare/base/error.h"
+#include "pare/base/file.h"
+#include "pare/io/toml.h"
+
+namespace pare::cluster {
+namespace {
+
+/// One table of the file. Keys that nobody asked for are refused at the end: a misspelt one would be lost silently.
+class Section {
+ public:
+  Section(const toml::table& parent, const char* name, const std::string& where) : name_(name), where_(where) {
+    table_ = parent[name].as_table();
+    if (!table_) throw Error(fmt::format("has no table [{}]", name), where, "docs/cluster.md lists what is needed");
+  }
+
+  double number(const char* key, double unit = 1, double otherwise = -1) {
+    asked_.insert(key);
+    const auto node = (*table_)[key];
+    if (!node) {
+      if (otherwise >= 0) return otherwise;
+      throw Error(fmt::format("[{}] has no '{}'", name_, key), where_, "docs/cluster.md lists what is needed");
+    }
+    const double value = node.value<double>().value_or(NAN);
+    if (!std::isfinite(value) || value < 0 || (value == 0 && otherwise != 0))
+      throw Error(fmt::format("line {}: '{}' must be a number above 0", node.node()->source().begin.line, key), where_);
+    return value * unit;
+  }
+
+  int whole(const char* key) {
+    const double value = number(key);
+    if (value != std::floor(value) || value > 1 << 20)
+      throw Error(fmt::format("[{}] '{}' must be a whole number of at most {}", name_, key, 1 << 20), where_);
+    return static_cast<int>(value);
+  }
+
+  std::string text(const char* key) {
+    asked_.insert(key);
+    return (*table_)[key].value_or(std::string());
+  }
+
+  void finish() const {
+    for (const auto& entry : *table_)
+      if (!asked_.contains(std::string(entry.first.str())))
+        throw Error(fmt::format("line {}: [{}] knows no '{}'", entry.second.source().begin.line, name_,
+                                printable(std::string(entry.first.str()))),
+                    where_, "docs/cluster.md lists the keys");
+  }
+
+ private:
+  const char* name_;
+  const std::string& where_;
+  const toml::table* table_ = nullptr;
+  std::set<std::string> asked_;
+};
+
+Link link(const toml::table& table, const char* name, const std::string& where) {
+  Section section(table, name, where);
+  const Link made{section.number("latency_us", 1e-6), section.number("bandwidth_gb_s", 1e9)};
+  section.text("source");
+  section.finish();
+  return made;
+}
+
+}  // namespace
+
+Cluster parse_cluster(const std::string& text, const std::string& where) {
+  const toml::table table = io::parse_toml(text, where, "write it as TOML: docs/cluster.md has an example");
+  for (const auto& entry : table) {
+    const std::string key(entry.first.str());
+    if (key != "device" && key != "nodes" && key != "inside" && key != "across")
+      throw Error(fmt::format("line {}: knows no '{}'", entry.second.source().begin.line, printable(key)), where,
+                  "the tables are [device], [nodes], [inside] and [across]");
+  }
+  Cluster c;
+  Section device(table, "device", where);
+  c.device.name = device.text("name");
+  c.device.matrix_flops = device.number("matrix_tflops", 1e12);
+  c.device.memory_bytes = device.number("memory_gib", 1024.0 * 1024 * 1024);
+  c.device.memory_bandwidth = device.number("memory_gb_s", 1e9);
+  c.device.launch_s = device.number("launch_us", 1e-6, 0);
+  c.device.matrix = {device.number("matrix_efficiency", 1, 1), device.number("matrix_half_gflop", 1e9, 0)};
+  c.device.memory = {device.number("memory_efficiency", 1, 1), device.number("memory_half_mb", 1e6, 0)};
+  if (c.device.matrix.best > 1 || c.device.memory.best > 1)
+    throw Error("an efficiency is a part of the peak, at most 1", where);
+  device.text("source");
+  device.finish();
+  Section nodes(table, "nodes", where);
+  c.name = nodes.text("name");
+  c.nodes = nodes.whole("count");
+  c.devices_per_node = nodes.whole("devices");
+  c.price_per_device_hour = nodes.number("price_per_device_hour", 1, 0);
+  nodes.finish();
+  c.inside = link(table, "inside", where);
+  c.across = c.nodes > 1 || table.contains("across") ? link(table, "across", where) : c.inside;
+  c.hash = content_hash(text);
+  return c;
+}
+
+Cluster read_cluster(const std::filesystem::path& path) { return parse_cluster(read_file(path, 1 << 20), path.string()); }
+
+}  // namespace pare::cluster

@@ -1,0 +1,49 @@
+// The time, memory and activity of every device under a strategy, level by level: the operations of a layer and the
+// collectives inside it (tensor parallel), the passes of a pipeline (pipeline parallel), the sum of gradients over
+// replicas (data parallel). DistSim, section 4.
+#pragma once
+#include <vector>
+
+#include "pare/cluster/memory.h"
+#include "pare/cluster/pipeline.h"
+#include "pare/study/study.h"
+
+namespace pare::cluster {
+
+/// One rank of the pipeline; all its data and tensor ranks do the same.
+struct RankActivity {
+  std::int64_t layers = 0;
+  double compute_s = 0;               // passes and optimizer, without communication
+  double tensor_communication_s = 0;  // inside passes
+  double gradients_s = 0;             // the collectives of data parallelism, hidden or not
+  double exposed_gradients_s = 0;     // what of them lies behind the last pass
+  double idle_s = 0;                  // the rest of the batch
+  Memory memory;
+};
+
+struct Prediction {
+  double batch_time_s = 0;
+  double bubble_share = 0;  // of the pipeline's span, idle and waiting for transfers, mean over the ranks
+  std::vector<RankActivity> ranks;
+  PipelineTimeline timeline;
+  std::vector<Interval> gradients;  // [rank], of the collectives of data parallelism
+  Interval optimizer;
+
+  double peak_bytes() const;
+  double exposed_communication_s() const;  // of the rank where it is largest
+};
+
+/// Layers of each stage of the pipeline: as even as they go, the middle ones taking what is left over.
+std::vector<std::int64_t> layers_of_stages(std::int64_t layers, int stages);
+
+/// The strategy has been checked.
+Prediction predict(const Transformer& network, const Strategy& strategy, const Cluster& cluster);
+
+/// A candidate of the study of `pare cluster`: the design's costs, devices as details.
+study::Candidate to_candidate(const Transformer& network, const Strategy& strategy, const Cluster& cluster,
+                              const Prediction& prediction);
+
+/// The timeline of one replica as Chrome trace JSON, a process a rank of the pipeline; opens in Perfetto.
+std::string to_trace(const Strategy& strategy, const Prediction& prediction);
+
+}  // namespace pare::cluster

@@ -1,0 +1,225 @@
+#include "pare/cluster/predict.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "pare/base/error.h"
+
+namespace pare::cluster {
+namespace {
+
+constexpr double gib = 1024.0 * 1024 * 1024;
+
+constexpr const char* machine = R"(
+[device]
+name = "round figures"
+matrix_tflops = 100
+memory_gib = 80
+memory_gb_s = 2000
+[nodes]
+count = 1
+devices = 8
+[inside]
+latency_us = 1
+bandwidth_gb_s = 300
+)";
+
+Cluster cluster(int nodes, int devices) {
+  Cluster c = parse_cluster(machine, "machine");
+  c.nodes = nodes;
+  c.devices_per_node = devices;
+  return c;
+}
+
+Transformer gpt(std::int64_t hidden, std::int64_t layers, std::int64_t heads, std::int64_t sequence = 2048) {
+  Transformer t;
+  t.name = "gpt";
+  t.hidden = hidden;
+  t.layers = layers;
+  t.heads = t.kv_heads = heads;
+  t.head_width = hidden / heads;
+  t.feed_forward = 4 * hidden;
+  t.vocabulary = 51200;
+  t.sequence = t.positions = sequence;
+  return t;
+}
+
+// Korthikanti et al. 2022, figure 1, as Calculon tabulates it: GiB of state and of activations on the first rank, the latter
+// with tensor parallelism alone and with sequence parallelism and selective recomputation; 18 bytes a parameter, no
+// embedding.
+TEST(Memory, PublishedFigures) {
+  struct Row {
+    std::int64_t hidden, layers, heads;
+    int pipeline, chunks, micro_batch;
+    double state, without, with;
+  };
+  for (const Row& row : {Row{6144, 48, 64, 1, 1, 4, 45.5625, 59.25, 9.5625},
+                         Row{12288, 96, 96, 8, 3, 1, 45.5625, 66.84375, 12.3515625},
+                         Row{20480, 105, 128, 35, 3, 1, 31.640625, 114.0234375, 23.076171875},
+                         Row{25600, 128, 160, 64, 1, 1, 32.958984375, 131.25, 26.5625}}) {
+    const Transformer t = gpt(row.hidden, row.layers, row.heads);
+    Strategy s{.tensor = 8, .pipeline = row.pipeline, .micro_batch = row.micro_batch, .flash_attention = false};
+    s.batch = row.micro_batch * 4 * row.pipeline;
+    s.chunks = row.chunks;
+    s.schedule = row.chunks > 1 ? Schedule::interleaved : Schedule::one_f_one_b;
+    const double layers = static_cast<double>(row.layers) / row.pipeline;
+    const double in_flight = peak_in_flight(s.pipeline_order(), 0);
+    EXPECT_DOUBLE_EQ(layers * static_cast<double>(t.layer_matrix_parameters()) / 8 * state_bytes_per_parameter(s) / gib, row.state);
+    EXPECT_DOUBLE_EQ(in_flight * layers * layer_activation_bytes(t, s) / gib, row.without);
+    s.sequence_parallel = true;
+    s.recompute = Recompute::selective;
+    EXPECT_DOUBLE_EQ(in_flight * layers * layer_activation_bytes(t, s) / gib, row.with);
+  }
+}
+
+// Parameters as transformers counts them.
+TEST(Transformer, Parameters) {
+  const auto parse = [](const char* text) { return parse_transformer(text, "config.json"); };
+  EXPECT_EQ(parse(R"({"model_type": "gpt2", "n_embd": 768, "n_layer": 12, "n_head": 12, "vocab_size": 50257,
+                      "n_positions": 1024})")
+                .parameters(),
+            124439808);
+  EXPECT_EQ(parse(R"({"model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32,
+                      "intermediate_size": 11008, "vocab_size": 32000, "max_position_embeddings": 4096})")
+                .parameters(),
+            6738415616);
+  EXPECT_EQ(parse(R"({"model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32,
+                      "num_key_value_heads": 8, "intermediate_size": 14336, "vocab_size": 128256,
+                      "max_position_embeddings": 8192})")
+                .parameters(),
+            8030261248);
+}
+
+// 72 B s l h^2 (1 + s / 6h + V / 12 l h), Narayanan et al. 2021, section 5.1 (there 96, with recomputation).
+TEST(Transformer, Flops) {
+  const Transformer t = gpt(4096, 36, 32);
+  const double h = 4096, l = 36, s = 2048, v = 51200;
+  EXPECT_NEAR(t.model_flops() / (72 * s * l * h * h * (1 + s / (6 * h) + v / (12 * l * h))), 1, 1e-12);
+}
+
+TEST(Transformer, RefusesBadFiles) {
+  for (const char* text :
+       {"", "[]", "{}", R"({"model_type": "rwkv"})", R"({"model_type": "gpt2", "n_embd": 768})",
+        R"({"model_type": "gpt2", "n_embd": -1, "n_layer": 12, "n_head": 12, "vocab_size": 9, "n_positions": 4})",
+        R"({"model_type": "gpt2", "n_embd": 100, "n_layer": 1, "n_head": 12, "vocab_size": 9, "n_positions": 4})",
+        R"({"model_type": "gpt2", "n_embd": 1e300, "n_layer": 1, "n_head": 12, "vocab_size": 9, "n_positions": 4})",
+        R"({"model_type": "gpt2", "n_embd": 99999999999999999999, "n_layer": 1, "n_head": 1, "vocab_size": 9, "n_positions": 4})"})
+    EXPECT_THROW(parse_transformer(text, "config.json"), Error) << text;
+}
+
+TEST(Machine, RefusesBadFiles) {
+  const std::string good = machine;
+  EXPECT_NO_THROW(parse_cluster(good, "machine"));
+  const auto changed = [&](const std::string& from, const std::string& to) {
+    std::string text = good;
+    return text.replace(text.find(from), from.size(), to);
+  };
+  for (const std::string& text :
+       {std::string(), changed("matrix_tflops = 100", ""), changed("matrix_tflops = 100", "matrix_tflops = -1"),
+        changed("matrix_tflops = 100", "matrix_tflops = nan"), changed("matrix_tflops = 100", "matrix_tflops = \"fast\""),
+        changed("memory_gib", "memory_gb"), changed("bandwidth_gb_s = 300", "bandwidth_gb_s = 0"), changed("count = 1", "count = 2"),
+        changed("count = 1", "count = 1.5"), changed("[inside]", "[within]"), good + "[more]\n", changed("= 100", "=")})
+    EXPECT_THROW(parse_cluster(text, "machine"), Error) << text;
+}
+
+TEST(Strategy, RefusesWhatDoesNotDivide) {
+  const Transformer t = gpt(1024, 4, 16);
+  const Strategy good{.data = 2, .tensor = 2, .pipeline = 2, .micro_batch = 1, .batch = 8};
+  EXPECT_NO_THROW(check(good, t, cluster(1, 8)));
+  const auto refused = [&](auto change) {
+    Strategy s = good;
+    change(s);
+    EXPECT_THROW(check(s, t, cluster(1, 8)), UsageError) << s.label();
+  };
+  refused([](Strategy& s) { s.data = 4; });
+  refused([](Strategy& s) { s.batch = 7; });
+  refused([](Strategy& s) { s.micro_batch = 0; });
+  refused([](Strategy& s) { s.micro_batch = 3; });
+  refused([](Strategy& s) { s.data = 1, s.tensor = 1, s.pipeline = 8; });  // more stages than layers
+  refused([](Strategy& s) { s.data = 65536, s.tensor = 65536, s.pipeline = 2; });
+  const Strategy three{.data = 1, .tensor = 3, .pipeline = 1, .micro_batch = 1, .batch = 8};
+  EXPECT_THROW(check(three, t, cluster(1, 3)), UsageError);  // heads
+}
+
+TEST(Predict, OneDeviceIsTheSumOfItsOperations) {
+  Transformer t = gpt(1024, 4, 16);
+  const Strategy s{.batch = 3, .flash_attention = false};
+  Cluster c = cluster(1, 1);
+  c.device.memory_bandwidth = 1e30;  // arithmetic alone
+  const Prediction p = predict(t, s, c);
+  EXPECT_NEAR(p.batch_time_s, 3 * t.model_flops() / c.device.matrix_flops, 1e-9 * p.batch_time_s);
+  EXPECT_EQ(p.bubble_share, 0);
+  EXPECT_EQ(p.exposed_communication_s(), 0);
+  const auto candidate = to_candidate(t, s, c, p);
+  EXPECT_NEAR(candidate.cost("flop_utilisation")->value, 1, 1e-9);
+}
+
+TEST(Predict, EqualStagesAndFreeLinksHaveThePipelinesBubble) {
+  Transformer t = gpt(1024, 8, 16);
+  t.vocabulary = 1;
+  Cluster c = cluster(1, 4);
+  c.inside = {0, 1e30};
+  c.device.memory_bandwidth = 1e30;
+  for (const int m : {4, 8, 32}) {
+    const Strategy s{.pipeline = 4, .batch = m, .schedule = Schedule::one_f_one_b};
+    EXPECT_NEAR(predict(t, s, c).bubble_share, 3.0 / (m + 3), 1e-4);
+    const Strategy v{.pipeline = 4, .batch = m, .schedule = Schedule::interleaved, .chunks = 2};
+    EXPECT_NEAR(predict(t, v, c).bubble_share, 3.0 / (2 * m + 3), 1e-4);
+  }
+}
+
+TEST(Predict, TimesOfARankAddUpToTheBatch) {
+  const Transformer t = gpt(2048, 24, 16);
+  for (const Strategy& s : {Strategy{.data = 8, .batch = 64}, Strategy{.tensor = 8, .batch = 64},
+                            Strategy{.data = 2, .tensor = 2, .pipeline = 2, .batch = 64, .schedule = Schedule::zb_h1},
+                            Strategy{.data = 2, .pipeline = 4, .batch = 64, .recompute = Recompute::full}}) {
+    const Prediction p = predict(t, s, cluster(1, 8));
+    for (const RankActivity& r : p.ranks)
+      EXPECT_NEAR(r.compute_s + r.tensor_communication_s + r.exposed_gradients_s + r.idle_s, p.batch_time_s,
+                  1e-9 * p.batch_time_s)
+          << s.label();
+  }
+}
+
+TEST(Predict, FasterLinksAreNeverSlower) {
+  const Transformer t = gpt(2048, 24, 16);
+  for (const Strategy& s : {Strategy{.data = 8, .batch = 64}, Strategy{.tensor = 8, .batch = 64},
+                            Strategy{.data = 2, .tensor = 2, .pipeline = 2, .batch = 64}}) {
+    double before = 1e30;
+    for (const double bandwidth : {1e9, 1e10, 1e11, 1e12}) {
+      Cluster c = cluster(1, 8);
+      c.inside.bandwidth = bandwidth;
+      const double now = predict(t, s, c).batch_time_s;
+      EXPECT_LT(now, before) << s.label();
+      before = now;
+    }
+  }
+}
+
+TEST(Predict, TraceHoldsEveryPass) {
+  const Transformer t = gpt(1024, 4, 16);
+  const Strategy s{.data = 2, .tensor = 2, .pipeline = 2, .batch = 16, .schedule = Schedule::zb_h1};
+  const Prediction p = predict(t, s, cluster(1, 8));
+  const auto trace = nlohmann::json::parse(to_trace(s, p));
+  int passes = 0;
+  double last = 0;
+  for (const auto& event : trace["traceEvents"]) {
+    if (event["ph"] != "X") continue;
+    passes += event["name"].get<std::string>().find_first_of("0123456789") != std::string::npos;
+    last = std::max(last, event["ts"].get<double>() + event["dur"].get<double>());
+  }
+  EXPECT_EQ(passes, 2 * 8 * 3);
+  EXPECT_NEAR(last, 1e6 * p.batch_time_s, 0.01);
+}
+
+TEST(Layers, MiddleStagesTakeWhatIsLeft) {
+  EXPECT_EQ(layers_of_stages(8, 4), (std::vector<std::int64_t>{2, 2, 2, 2}));
+  EXPECT_EQ(layers_of_stages(6, 4), (std::vector<std::int64_t>{1, 2, 2, 1}));  // as Llama 405B's 126 on 8
+  EXPECT_EQ(layers_of_stages(7, 4), (std::vector<std::int64_t>{2, 2, 2, 1}));
+  EXPECT_EQ(layers_of_stages(3, 2), (std::vector<std::int64_t>{2, 1}));
+}
+
+}  // namespace
+}  // namespace pare::cluster
