@@ -46,19 +46,19 @@ Transformer gpt(std::int64_t hidden, std::int64_t layers, std::int64_t heads, st
   return t;
 }
 
-// Korthikanti et al. 2022, figure 1, as Calculon tabulates it: GiB of state and of activations on the first rank, the latter
-// with tensor parallelism alone and with sequence parallelism and selective recomputation; 18 bytes a parameter, no
-// embedding.
+// Korthikanti et al. 2022, figure 1, as Calculon tabulates it: GiB of state and of activations on the first rank, the
+// latter with tensor parallelism alone and with sequence parallelism and selective recomputation; 18 bytes a parameter,
+// no embedding.
 TEST(Memory, PublishedFigures) {
   struct Row {
     std::int64_t hidden, layers, heads;
     int pipeline, chunks, micro_batch;
     double state, without, with;
   };
-  for (const Row& row : {Row{6144, 48, 64, 1, 1, 4, 45.5625, 59.25, 9.5625},
-                         Row{12288, 96, 96, 8, 3, 1, 45.5625, 66.84375, 12.3515625},
-                         Row{20480, 105, 128, 35, 3, 1, 31.640625, 114.0234375, 23.076171875},
-                         Row{25600, 128, 160, 64, 1, 1, 32.958984375, 131.25, 26.5625}}) {
+  for (const Row& row :
+       {Row{6144, 48, 64, 1, 1, 4, 45.5625, 59.25, 9.5625}, Row{12288, 96, 96, 8, 3, 1, 45.5625, 66.84375, 12.3515625},
+        Row{20480, 105, 128, 35, 3, 1, 31.640625, 114.0234375, 23.076171875},
+        Row{25600, 128, 160, 64, 1, 1, 32.958984375, 131.25, 26.5625}}) {
     const Transformer t = gpt(row.hidden, row.layers, row.heads);
     Strategy s{.tensor = 8, .pipeline = row.pipeline, .micro_batch = row.micro_batch, .flash_attention = false};
     s.batch = row.micro_batch * 4 * row.pipeline;
@@ -66,7 +66,8 @@ TEST(Memory, PublishedFigures) {
     s.schedule = row.chunks > 1 ? Schedule::interleaved : Schedule::one_f_one_b;
     const double layers = static_cast<double>(row.layers) / row.pipeline;
     const double in_flight = peak_in_flight(s.pipeline_order(), 0);
-    EXPECT_DOUBLE_EQ(layers * static_cast<double>(t.layer_matrix_parameters()) / 8 * state_bytes_per_parameter(s) / gib, row.state);
+    EXPECT_DOUBLE_EQ(layers * static_cast<double>(t.layer_matrix_parameters()) / 8 * state_bytes_per_parameter(s) / gib,
+                     row.state);
     EXPECT_DOUBLE_EQ(in_flight * layers * layer_activation_bytes(t, s) / gib, row.without);
     s.sequence_parallel = true;
     s.recompute = Recompute::selective;
@@ -100,12 +101,13 @@ TEST(Transformer, Flops) {
 }
 
 TEST(Transformer, RefusesBadFiles) {
-  for (const char* text :
-       {"", "[]", "{}", R"({"model_type": "rwkv"})", R"({"model_type": "gpt2", "n_embd": 768})",
-        R"({"model_type": "gpt2", "n_embd": -1, "n_layer": 12, "n_head": 12, "vocab_size": 9, "n_positions": 4})",
-        R"({"model_type": "gpt2", "n_embd": 100, "n_layer": 1, "n_head": 12, "vocab_size": 9, "n_positions": 4})",
-        R"({"model_type": "gpt2", "n_embd": 1e300, "n_layer": 1, "n_head": 12, "vocab_size": 9, "n_positions": 4})",
-        R"({"model_type": "gpt2", "n_embd": 99999999999999999999, "n_layer": 1, "n_head": 1, "vocab_size": 9, "n_positions": 4})"})
+  for (
+      const char* text :
+      {"", "[]", "{}", R"({"model_type": "rwkv"})", R"({"model_type": "gpt2", "n_embd": 768})",
+       R"({"model_type": "gpt2", "n_embd": -1, "n_layer": 12, "n_head": 12, "vocab_size": 9, "n_positions": 4})",
+       R"({"model_type": "gpt2", "n_embd": 100, "n_layer": 1, "n_head": 12, "vocab_size": 9, "n_positions": 4})",
+       R"({"model_type": "gpt2", "n_embd": 1e300, "n_layer": 1, "n_head": 12, "vocab_size": 9, "n_positions": 4})",
+       R"({"model_type": "gpt2", "n_embd": 99999999999999999999, "n_layer": 1, "n_head": 1, "vocab_size": 9, "n_positions": 4})"})
     EXPECT_THROW(parse_transformer(text, "config.json"), Error) << text;
 }
 
@@ -118,8 +120,9 @@ TEST(Machine, RefusesBadFiles) {
   };
   for (const std::string& text :
        {std::string(), changed("matrix_tflops = 100", ""), changed("matrix_tflops = 100", "matrix_tflops = -1"),
-        changed("matrix_tflops = 100", "matrix_tflops = nan"), changed("matrix_tflops = 100", "matrix_tflops = \"fast\""),
-        changed("memory_gib", "memory_gb"), changed("bandwidth_gb_s = 300", "bandwidth_gb_s = 0"), changed("count = 1", "count = 2"),
+        changed("matrix_tflops = 100", "matrix_tflops = nan"),
+        changed("matrix_tflops = 100", "matrix_tflops = \"fast\""), changed("memory_gib", "memory_gb"),
+        changed("bandwidth_gb_s = 300", "bandwidth_gb_s = 0"), changed("count = 1", "count = 2"),
         changed("count = 1", "count = 1.5"), changed("[inside]", "[within]"), good + "[more]\n", changed("= 100", "=")})
     EXPECT_THROW(parse_cluster(text, "machine"), Error) << text;
 }

@@ -31,11 +31,21 @@ std::vector<const CLI::App*> verbs(const CLI::App& app) {
   return app.get_subcommands([](const CLI::App*) { return true; });
 }
 
+void add_verb(std::string& out, const CLI::App& verb, const std::string& name) {
+  out += fmt::format(".SH {}\n{}\n", roff(name), roff(verb.get_description()));
+  add_options(out, verb);
+  out += ".PP\n" + roff(verb.get_footer()) + "\n";
+  for (const CLI::App* inner : verbs(verb)) add_verb(out, *inner, name + " " + inner->get_name());
+}
+
+/// Of a verb and those within it.
 std::string long_names(const CLI::App& app) {
   std::string out;
   for (const CLI::Option* option : app.get_options())
     for (const std::string& name : option->get_lnames())
       if (!option->get_group().empty()) out += (out.empty() ? "--" : " --") + name;
+  if (app.get_parent() != nullptr)
+    for (const CLI::App* inner : verbs(app)) out += " " + long_names(*inner);
   return out;
 }
 
@@ -47,11 +57,7 @@ std::string man_page(const CLI::App& app) {
   out += ".SH SYNOPSIS\n.B pare\n[options] verb [options]\n.SH DESCRIPTION\n" + roff(app.get_description()) + "\n";
   out += ".SH OPTIONS\n";
   add_options(out, app);
-  for (const CLI::App* verb : verbs(app)) {
-    out += fmt::format(".SH {}\n{}\n", roff(verb->get_name()), roff(verb->get_description()));
-    add_options(out, *verb);
-    out += ".PP\n" + roff(verb->get_footer()) + "\n";
-  }
+  for (const CLI::App* verb : verbs(app)) add_verb(out, *verb, verb->get_name());
   return out;
 }
 

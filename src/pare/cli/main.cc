@@ -46,6 +46,7 @@ int run(int argc, char** argv) {
   cli::add_evaluate(app, global);
   cli::add_quantize(app, global);
   cli::add_generate(app, global);
+  cli::add_cluster(app, global);
   cli::add_install_torch(app, global);
   // for the build, which installs them
   app.add_flag_callback("--man-page",

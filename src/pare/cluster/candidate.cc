@@ -54,11 +54,14 @@ std::string to_trace(const Strategy& s, const Prediction& p) {
   static constexpr const char* kinds[] = {"forward", "backward", "weight gradients"};
   std::string out = "{\"displayTimeUnit\": \"ms\", \"traceEvents\": [\n";
   const auto event = [&](std::size_t rank, int thread, const std::string& what, const Interval& time) {
-    out += fmt::format("{{\"name\": \"{}\", \"ph\": \"X\", \"pid\": {}, \"tid\": {}, \"ts\": {:.3f}, \"dur\": {:.3f}}},\n", what,
-                       rank, thread, 1e6 * time.start_s, 1e6 * (time.end_s - time.start_s));
+    out +=
+        fmt::format("{{\"name\": \"{}\", \"ph\": \"X\", \"pid\": {}, \"tid\": {}, \"ts\": {:.3f}, \"dur\": {:.3f}}},\n",
+                    what, rank, thread, 1e6 * time.start_s, 1e6 * (time.end_s - time.start_s));
   };
   for (std::size_t r = 0; r < p.timeline.ranks.size(); ++r) {
-    out += fmt::format("{{\"name\": \"process_name\", \"ph\": \"M\", \"pid\": {}, \"args\": {{\"name\": \"pipeline rank {}\"}}}},\n", r, r);
+    out += fmt::format(
+        "{{\"name\": \"process_name\", \"ph\": \"M\", \"pid\": {}, \"args\": {{\"name\": \"pipeline rank {}\"}}}},\n",
+        r, r);
     for (const TimedPass& pass : p.timeline.ranks[r]) {
       std::string what = fmt::format("{} {}", kinds[static_cast<int>(pass.pass.kind)], pass.pass.micro_batch);
       if (s.chunks > 1) what += fmt::format(" chunk {}", pass.pass.chunk);

@@ -6,7 +6,8 @@ namespace pare::cluster {
 
 enum class CollectiveKind { all_reduce, all_gather, reduce_scatter, all_to_all };
 
-/// Ranks that take part: how many in each node, in how many nodes, and how many such groups share a node's link at once.
+/// Ranks that take part: how many in each node, in how many nodes, and how many such groups share a node's link at
+/// once.
 struct Group {
   int inside = 1, nodes = 1;
   int sharing = 1;  // groups of the same node whose transfers across nodes run together
@@ -14,8 +15,8 @@ struct Group {
   int size() const { return inside * nodes; }
 };
 
-/// Time of a collective over `bytes`, the size of the whole array: ring inside a node; across nodes a ring between them of
-/// each member's part, between a reduce-scatter and an all-gather inside.
+/// Time of a collective over `bytes`, the size of the whole array: ring inside a node; across nodes a ring between them
+/// of each member's part, between a reduce-scatter and an all-gather inside.
 double collective_s(CollectiveKind kind, double bytes, const Group& group, const Cluster& cluster);
 
 /// Time of a message from one device to another, `sharing` of them leaving the node at once.

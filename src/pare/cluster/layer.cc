@@ -36,10 +36,13 @@ PartWork layer_work(const Transformer& t, const Strategy& s) {
     core = {{4 * pairs * head, 2 * rows, 1}};
   } else {
     // scaled and masked, softmax, dropout: each reads and writes every pair
-    core = {{2 * pairs * head, rows + width * pairs, 1}, {0, 2 * width * pairs, 3}, {2 * pairs * head, rows + width * pairs, 1}};
+    core = {{2 * pairs * head, rows + width * pairs, 1},
+            {0, 2 * width * pairs, 3},
+            {2 * pairs * head, rows + width * pairs, 1}};
   }
   // two normalisations; twice bias, dropout and residual; the activation
-  const std::vector<Operation> memory{{0, 2 * width * n * h / spread, 2}, {0, 4 * width * n * h / spread, 2},
+  const std::vector<Operation> memory{{0, 2 * width * n * h / spread, 2},
+                                      {0, 4 * width * n * h / spread, 2},
                                       {0, (t.gated ? 3 : 2) * width * n * inner, 1}};
 
   PartWork work;
@@ -94,7 +97,9 @@ WorkTime& WorkTime::operator+=(const WorkTime& other) {
   return *this;
 }
 
-WorkTime operator*(double times, const WorkTime& time) { return {times * time.compute_s, times * time.communication_s}; }
+WorkTime operator*(double times, const WorkTime& time) {
+  return {times * time.compute_s, times * time.communication_s};
+}
 
 WorkTime work_s(const Work& work, const Group& tensor_group, const Cluster& cluster) {
   WorkTime time;

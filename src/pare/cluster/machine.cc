@@ -103,6 +103,8 @@ Cluster parse_cluster(const std::string& text, const std::string& where) {
   return c;
 }
 
-Cluster read_cluster(const std::filesystem::path& path) { return parse_cluster(read_file(path, 1 << 20), path.string()); }
+Cluster read_cluster(const std::filesystem::path& path) {
+  return parse_cluster(read_file(path, 1 << 20), path.string());
+}
 
 }  // namespace pare::cluster

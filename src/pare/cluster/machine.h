@@ -15,16 +15,16 @@ struct Efficiency {
 
 struct Device {
   std::string name;
-  double matrix_flops = 0;         // dense peak of matrix products in the training type, FLOP/s
-  double memory_bytes = 0;         // of the device
-  double memory_bandwidth = 0;     // bytes/s
-  double launch_s = 0;             // least time of one kernel
-  Efficiency matrix, memory;       // by FLOPs and by bytes of one operation
+  double matrix_flops = 0;      // dense peak of matrix products in the training type, FLOP/s
+  double memory_bytes = 0;      // of the device
+  double memory_bandwidth = 0;  // bytes/s
+  double launch_s = 0;          // least time of one kernel
+  Efficiency matrix, memory;    // by FLOPs and by bytes of one operation
 };
 
 struct Link {
-  double latency_s = 0;   // of one step
-  double bandwidth = 0;   // bytes/s, each way, of one device inside a node, of the whole node across nodes
+  double latency_s = 0;  // of one step
+  double bandwidth = 0;  // bytes/s, each way, of one device inside a node, of the whole node across nodes
 };
 
 struct Cluster {

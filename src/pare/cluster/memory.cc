@@ -2,9 +2,7 @@
 
 namespace pare::cluster {
 
-double state_bytes_per_parameter(const Strategy& s) {
-  return s.distributed_optimizer ? 6 + 12.0 / s.data : 18;
-}
+double state_bytes_per_parameter(const Strategy& s) { return s.distributed_optimizer ? 6 + 12.0 / s.data : 18; }
 
 double layer_activation_bytes(const Transformer& t, const Strategy& s) {
   const auto tokens = static_cast<double>(t.sequence) * s.micro_batch;
@@ -12,8 +10,8 @@ double layer_activation_bytes(const Transformer& t, const Strategy& s) {
   const double spread = s.sequence_parallel ? s.tensor : 1;
   if (s.recompute == Recompute::full) return 2 * tokens * h / spread;
   const double attention_width = static_cast<double>(t.head_width * (t.heads + 2 * t.kv_heads));
-  // normalisations, their inputs and the masks of dropout: 10 h; parts that tensor parallelism splits: queries, keys and
-  // values, attention's output, and twice 2 f (before and behind the activation)
+  // normalisations, their inputs and the masks of dropout: 10 h; parts that tensor parallelism splits: queries, keys
+  // and values, attention's output, and twice 2 f (before and behind the activation)
   const double inside = 2 * attention_width + 2 * static_cast<double>(t.head_width * t.heads) + 4 * f;
   double bytes = tokens * (10 * h / spread + inside / s.tensor);
   if (s.recompute == Recompute::none && !s.flash_attention)

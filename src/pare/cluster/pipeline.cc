@@ -22,7 +22,9 @@ double duration(const StageTimes& times, PassKind kind) {
 class Ends {
  public:
   Ends(int stages, int micro_batches)
-      : width_(micro_batches), forward_(static_cast<std::size_t>(stages * micro_batches), not_yet), backward_(forward_) {}
+      : width_(micro_batches),
+        forward_(static_cast<std::size_t>(stages * micro_batches), not_yet),
+        backward_(forward_) {}
 
   double& at(PassKind kind, int stage, int micro_batch) {
     return (kind == PassKind::forward ? forward_ : backward_)[static_cast<std::size_t>(stage * width_ + micro_batch)];
@@ -48,11 +50,14 @@ PipelineTimeline run_pipeline(const Pipeline& p, const std::vector<StageTimes>& 
   /// When what the pass needs from elsewhere is there; `not_yet` where that has not been run.
   const auto ready = [&](const Pass& pass, int stage) {
     if (pass.kind == PassKind::forward)
-      return stage == 0 ? 0 : ends.at(PassKind::forward, stage - 1, pass.micro_batch) + transfer_s[static_cast<std::size_t>(stage - 1)];
+      return stage == 0 ? 0
+                        : ends.at(PassKind::forward, stage - 1, pass.micro_batch) +
+                              transfer_s[static_cast<std::size_t>(stage - 1)];
     if (pass.kind == PassKind::weight) return ends.at(PassKind::backward, stage, pass.micro_batch);
     const double own = ends.at(PassKind::forward, stage, pass.micro_batch);
     if (stage == p.stages() - 1) return own;
-    return std::max(own, ends.at(PassKind::backward, stage + 1, pass.micro_batch) + transfer_s[static_cast<std::size_t>(stage)]);
+    return std::max(
+        own, ends.at(PassKind::backward, stage + 1, pass.micro_batch) + transfer_s[static_cast<std::size_t>(stage)]);
   };
 
   // a rank runs until it has to wait for another, and is looked at again when a neighbour has come further
@@ -82,7 +87,8 @@ PipelineTimeline run_pipeline(const Pipeline& p, const std::vector<StageTimes>& 
   for (std::size_t r = 0; r < ranks; ++r) {
     assert(timeline.ranks[r].size() == orders[r].size() && "a schedule whose passes wait for each other");
     timeline.end_s = std::max(timeline.end_s, timeline.ranks[r].back().time.end_s);
-    timeline.span_s = std::max(timeline.span_s, timeline.ranks[r].back().time.end_s - timeline.ranks[r].front().time.start_s);
+    timeline.span_s =
+        std::max(timeline.span_s, timeline.ranks[r].back().time.end_s - timeline.ranks[r].front().time.start_s);
   }
   return timeline;
 }

@@ -29,9 +29,9 @@ struct PipelineTimeline {
   double span_s = 0;
 };
 
-/// times: [stage], a stage's three durations. transfer_s: [stage], how long activations take from that stage to the next and
-/// gradients back; the last is not used. A pass waits for the one before it on its rank, for the activations of the
-/// stage before (forward) and the gradients of the stage behind (backward); transfers run beside passes.
+/// times: [stage], a stage's three durations. transfer_s: [stage], how long activations take from that stage to the
+/// next and gradients back; the last is not used. A pass waits for the one before it on its rank, for the activations
+/// of the stage before (forward) and the gradients of the stage behind (backward); transfers run beside passes.
 PipelineTimeline run_pipeline(const Pipeline& pipeline, const std::vector<StageTimes>& times,
                               const std::vector<double>& transfer_s);
 

@@ -23,7 +23,8 @@ Group data_group(const Strategy& s, const Cluster& c) {
 /// Of activations from a rank of the pipeline to the next; all tensor ranks send theirs at once.
 double stage_transfer_s(const Transformer& t, const Strategy& s, const Cluster& c, int rank) {
   const int replica = s.data * s.tensor, next = (rank + 1) % s.pipeline;
-  const double bytes = 2.0 * static_cast<double>(t.sequence * t.hidden) * s.micro_batch / (s.sequence_parallel ? s.tensor : 1);
+  const double bytes =
+      2.0 * static_cast<double>(t.sequence * t.hidden) * s.micro_batch / (s.sequence_parallel ? s.tensor : 1);
   const bool across = rank * replica / c.devices_per_node != next * replica / c.devices_per_node;
   return transfer_s(bytes, across, std::min(replica, c.devices_per_node), c);
 }
@@ -57,12 +58,14 @@ Interval sum_gradients(const Transformer& t, const Strategy& s, const Cluster& c
     each = collective_s(CollectiveKind::all_reduce, bytes, group, c);
   // gradients of the last micro-batch appear while its last pass runs
   const PassKind kind = s.pipeline_order().splits_backward() ? PassKind::weight : PassKind::backward;
-  const auto final_pass = std::find_if(passes.rbegin(), passes.rend(), [&](const TimedPass& p) { return p.pass.kind == kind; });
+  const auto final_pass =
+      std::find_if(passes.rbegin(), passes.rend(), [&](const TimedPass& p) { return p.pass.kind == kind; });
   const Interval span = final_pass->time;
   double start = last, end = last;
   if (s.overlap_gradients) {
     start = end = span.start_s + (span.end_s - span.start_s) / buckets;
-    for (double b = 1; b <= buckets; ++b) end = std::max(end, span.start_s + b / buckets * (span.end_s - span.start_s)) + each;
+    for (double b = 1; b <= buckets; ++b)
+      end = std::max(end, span.start_s + b / buckets * (span.end_s - span.start_s)) + each;
   } else {
     end += buckets * each;
   }

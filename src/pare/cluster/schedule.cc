@@ -47,8 +47,8 @@ std::vector<Pass> interleaved(int ranks, int micro_batches, int chunks, int rank
   return order;
 }
 
-/// 1F1B whose weight gradients wait: rank r lets its first r pairs pass before the first of them, so that every rank holds
-/// as much as the first.
+/// 1F1B whose weight gradients wait: rank r lets its first r pairs pass before the first of them, so that every rank
+/// holds as much as the first.
 std::vector<Pass> zb_h1(int ranks, int micro_batches, int rank) {
   const int warm_up = std::min(ranks - rank - 1, micro_batches);
   std::vector<Pass> order;

@@ -17,8 +17,8 @@ std::string_view name(Schedule schedule);
 /// Throws UsageError for another name.
 Schedule parse_schedule(const std::string& name);
 
-/// forward; backward: the gradient of a pass's input and, unless the schedule splits it off, of its weights; weight: the
-/// gradient of the weights alone.
+/// forward; backward: the gradient of a pass's input and, unless the schedule splits it off, of its weights; weight:
+/// the gradient of the weights alone.
 enum class PassKind { forward, backward, weight };
 
 struct Pass {

@@ -45,19 +45,20 @@ void check(const Strategy& s, const Transformer& t, const Cluster& c) {
   positive(s.batch, "--batch");
   const long long devices = 1LL * s.data * s.tensor * s.pipeline;
   if (devices != c.devices())
-    throw UsageError(fmt::format("data {} x tensor {} x pipeline {} is {} devices, the cluster has {}", s.data, s.tensor,
-                                 s.pipeline, devices, c.devices()),
+    throw UsageError(fmt::format("data {} x tensor {} x pipeline {} is {} devices, the cluster has {}", s.data,
+                                 s.tensor, s.pipeline, devices, c.devices()),
                      "strategy", "change a width or the cluster's nodes");
   if (s.batch % (1LL * s.data * s.micro_batch))
-    throw UsageError(fmt::format("{} samples are no multiple of {} replicas with {} a micro-batch", s.batch, s.data,
-                                 s.micro_batch),
-                     "--batch");
+    throw UsageError(
+        fmt::format("{} samples are no multiple of {} replicas with {} a micro-batch", s.batch, s.data, s.micro_batch),
+        "--batch");
   if (t.heads % s.tensor)
     throw UsageError(fmt::format("{} heads are no multiple of {}", t.heads, s.tensor), "--tensor-parallel");
   if (s.tensor > t.kv_heads && s.tensor % t.kv_heads)
     throw UsageError(fmt::format("is no multiple of {} key-value heads", t.kv_heads), "--tensor-parallel");
   if (s.sequence_parallel && t.sequence % s.tensor)
-    throw UsageError(fmt::format("{} tokens are no multiple of tensor width {}", t.sequence, s.tensor), "--sequence-parallel");
+    throw UsageError(fmt::format("{} tokens are no multiple of tensor width {}", t.sequence, s.tensor),
+                     "--sequence-parallel");
   if (t.layers < 1LL * s.pipeline * s.chunks)
     throw UsageError(fmt::format("{} layers are fewer than {} stages", t.layers, 1LL * s.pipeline * s.chunks),
                      "--pipeline-parallel");

@@ -9,8 +9,8 @@
 
 namespace pare::cluster {
 
-/// What backward computes again instead of keeping: nothing; the core of attention (Korthikanti et al. 2022, section 5);
-/// whole layers.
+/// What backward computes again instead of keeping: nothing; the core of attention (Korthikanti et al. 2022, section
+/// 5); whole layers.
 enum class Recompute { none, selective, full };
 
 std::string_view name(Recompute recompute);

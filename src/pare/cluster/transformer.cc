@@ -13,7 +13,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::int64_t most = std::int64_t{1} << 24;  // of any width: products of three stay below 2^63 after a layer's sum
+constexpr std::int64_t most = std::int64_t{1}
+                              << 24;  // of any width: products of three stay below 2^63 after a layer's sum
 
 class Config {
  public:
@@ -60,7 +61,8 @@ std::int64_t Transformer::layer_matrix_parameters() const {
 }
 
 std::int64_t Transformer::layer_parameters() const {
-  const std::int64_t bias = biases ? head_width * (heads + 2 * kv_heads) + 2 * hidden + feed_forward * (gated ? 2 : 1) : 0;
+  const std::int64_t bias =
+      biases ? head_width * (heads + 2 * kv_heads) + 2 * hidden + feed_forward * (gated ? 2 : 1) : 0;
   return layer_matrix_parameters() + bias + 2 * hidden * (biases ? 2 : 1);
 }
 
@@ -87,9 +89,11 @@ Transformer parse_transformer(const std::string& text, const std::string& where,
   const std::string type = config.text("model_type");
   Transformer t;
   t.name = type;
-  const bool gpt2 = type == "gpt2", bert = type == "bert", llama = type == "llama" || type == "mistral" || type == "qwen2";
+  const bool gpt2 = type == "gpt2", bert = type == "bert",
+             llama = type == "llama" || type == "mistral" || type == "qwen2";
   if (!gpt2 && !bert && !llama)
-    throw Error(type.empty() ? "has no 'model_type'" : fmt::format("is of the type '{}', which pare does not know", printable(type)),
+    throw Error(type.empty() ? "has no 'model_type'"
+                             : fmt::format("is of the type '{}', which pare does not know", printable(type)),
                 where, "bert, gpt2, llama, mistral and qwen2 are known");
   t.hidden = config.integer({"hidden_size", "n_embd"});
   t.layers = config.integer({"num_hidden_layers", "n_layer"});

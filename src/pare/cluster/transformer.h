@@ -9,15 +9,15 @@ namespace pare::cluster {
 struct Transformer {
   std::string name;
   std::int64_t hidden = 0, layers = 0, heads = 0, vocabulary = 0;
-  std::int64_t feed_forward = 0;      // inner width
-  std::int64_t kv_heads = 0;          // groups of keys and values; heads where each has its own
-  std::int64_t head_width = 0;        // mostly hidden / heads
-  std::int64_t sequence = 0;          // tokens of a sample
-  std::int64_t positions = 0;         // learned position embeddings; 0 for rotary ones
-  bool gated = false;                 // the feed-forward part has a gate: three matrices
-  bool biases = true;                 // of the matrices
-  bool tied = true;                   // the head shares the word embedding
-  std::string hash;                   // of the file it came from
+  std::int64_t feed_forward = 0;  // inner width
+  std::int64_t kv_heads = 0;      // groups of keys and values; heads where each has its own
+  std::int64_t head_width = 0;    // mostly hidden / heads
+  std::int64_t sequence = 0;      // tokens of a sample
+  std::int64_t positions = 0;     // learned position embeddings; 0 for rotary ones
+  bool gated = false;             // the feed-forward part has a gate: three matrices
+  bool biases = true;             // of the matrices
+  bool tied = true;               // the head shares the word embedding
+  std::string hash;               // of the file it came from
 
   /// Parameters of one layer's matrices, without biases and normalisation.
   std::int64_t layer_matrix_parameters() const;
@@ -33,8 +33,8 @@ struct Transformer {
   double model_flops() const;
 };
 
-/// Reads a config.json as Hugging Face's transformers write it (bert, gpt2, llama, mistral, qwen2). `sequence` overrides the
-/// tokens a sample; 0 takes the largest position. Throws Error naming what is missing or out of range.
+/// Reads a config.json as Hugging Face's transformers write it (bert, gpt2, llama, mistral, qwen2). `sequence`
+/// overrides the tokens a sample; 0 takes the largest position. Throws Error naming what is missing or out of range.
 Transformer read_transformer(const std::filesystem::path& path, std::int64_t sequence = 0);
 Transformer parse_transformer(const std::string& text, const std::string& where, std::int64_t sequence = 0);
 

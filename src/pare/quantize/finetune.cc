@@ -13,7 +13,8 @@ using runtime::Executor;
 std::map<std::string, std::string> scale_parameters(const model::Model& applied) {
   std::map<std::string, std::string> scales;
   for (const model::Node& node : applied.nodes)
-    if (node.op == model::Op::fake_quantize) scales[applied.value(node.inputs[0]).name] = applied.value(node.inputs[1]).name;
+    if (node.op == model::Op::fake_quantize)
+      scales[applied.value(node.inputs[0]).name] = applied.value(node.inputs[1]).name;
   return scales;
 }
 

@@ -11,7 +11,7 @@
 namespace pare::runtime {
 namespace {
 
-constexpr std::size_t alignment = 64;        // what torch and its vectors expect
+constexpr std::size_t alignment = 64;       // what torch and its vectors expect
 constexpr std::size_t smallest = 64 << 10;  // malloc keeps smaller blocks itself
 
 /// Stands before every block, so that the pointer alone is enough to free it.
@@ -43,7 +43,8 @@ class BlockCache final : public c10::Allocator {
 
  private:
   static void* new_block(std::size_t bytes) {
-    auto* header = static_cast<Header*>(std::aligned_alloc(alignment, (bytes + 2 * alignment - 1) / alignment * alignment));
+    auto* header =
+        static_cast<Header*>(std::aligned_alloc(alignment, (bytes + 2 * alignment - 1) / alignment * alignment));
     if (!header) throw std::bad_alloc();
     header->bytes = bytes;
     return header + 1;

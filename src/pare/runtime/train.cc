@@ -89,8 +89,8 @@ Snapshot copy_of(const std::map<std::string, at::Tensor>& parameters) {
   return copy;
 }
 
-/// AdamW over all parameters, the steps of quantisers in groups of their own: each moves in proportion to its size and is
-/// not decayed.
+/// AdamW over all parameters, the steps of quantisers in groups of their own: each moves in proportion to its size and
+/// is not decayed.
 class Optimizer {
  public:
   Optimizer(std::map<std::string, at::Tensor>& parameters, const TrainOptions& options) {
@@ -100,13 +100,13 @@ class Optimizer {
       (options.steps.contains(name) ? steps_ : weights).push_back(tensor);
     }
     rates_.push_back(options.learning_rate);
-    adam_ = std::make_unique<torch::optim::AdamW>(
-        weights, torch::optim::AdamWOptions(options.learning_rate).weight_decay(0.01));
+    adam_ = std::make_unique<torch::optim::AdamW>(weights,
+                                                  torch::optim::AdamWOptions(options.learning_rate).weight_decay(0.01));
     for (const at::Tensor& step : steps_) {
       rates_.push_back(10 * options.learning_rate * step.detach().mean().item<double>());
       adam_->add_param_group(torch::optim::OptimizerParamGroup(
-          {step}, std::make_unique<torch::optim::AdamWOptions>(
-                      torch::optim::AdamWOptions(rates_.back()).weight_decay(0))));
+          {step},
+          std::make_unique<torch::optim::AdamWOptions>(torch::optim::AdamWOptions(rates_.back()).weight_decay(0))));
     }
   }
 

@@ -1,0 +1,113 @@
+"""pare cluster as a user meets it: predictions, plans, and one clear line for bad input.
+
+command_test.py PARE CLUSTERS      CLUSTERS: the folder of cluster descriptions
+"""
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+PARE, CLUSTERS = sys.argv[1], pathlib.Path(sys.argv[2])
+GPT = {"model_type": "gpt2", "n_embd": 1024, "n_layer": 24, "n_head": 16, "vocab_size": 50304, "n_positions": 1024}
+GPT3 = {"model_type": "gpt2", "n_embd": 12288, "n_layer": 96, "n_head": 96, "vocab_size": 51200, "n_positions": 2048}
+
+
+def pare(*arguments):
+    return subprocess.run([PARE, "cluster", *map(str, arguments)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+
+
+class Cluster(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.temporary = tempfile.TemporaryDirectory()
+        cls.folder = pathlib.Path(cls.temporary.name)
+        (cls.folder / "gpt.json").write_text(json.dumps(GPT))
+        (cls.folder / "gpt3.json").write_text(json.dumps(GPT3))
+        a100 = (CLUSTERS / "dgx-a100-80gb.toml").read_text()
+        (cls.folder / "large.toml").write_text(a100.replace("count = 2", "count = 128"))
+        (cls.folder / "small.toml").write_text(a100.replace("memory_gib = 80", "memory_gib = 1"))
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.temporary.cleanup()
+
+    def candidates(self, run):
+        self.assertEqual(run.returncode, 0, run.stderr)
+        return json.loads(run.stdout)["candidates"]
+
+    def cost(self, candidate, name):
+        return candidate["costs"][name]["value"]
+
+    def test_every_description_is_read(self):
+        for path in CLUSTERS.glob("*.toml"):
+            run = pare("predict", self.folder / "gpt.json", "--cluster", path, "--data-parallel", 16, "--batch", 16, "--json")
+            (one,) = self.candidates(run)
+            self.assertGreater(self.cost(one, "flop_utilisation"), 0)
+            self.assertLess(self.cost(one, "flop_utilisation"), 1)
+
+    def test_predicts_and_draws_the_timeline(self):
+        out = self.folder / "out"
+        run = pare("predict", self.folder / "gpt.json", "--cluster", CLUSTERS / "dgx-a100-80gb.toml", "--data-parallel", 2,
+                   "--tensor-parallel", 2, "--pipeline-parallel", 4, "--batch", 32, "--schedule", "zb-h1", "-o", out, "--json")
+        (one,) = self.candidates(run)
+        devices = one["details"]["devices"]
+        self.assertEqual(sum(d["layers"] for d in devices), GPT["n_layer"])
+        self.assertEqual(sum(d["devices"] for d in devices), 16)
+        events = [e for e in json.loads((out / "trace.json").read_text())["traceEvents"] if e["ph"] == "X"]
+        end = max(e["ts"] + e["dur"] for e in events)
+        self.assertAlmostEqual(end / 1e6, self.cost(one, "batch_time_s"), places=6)
+
+    def test_plans_what_predict_predicts(self):
+        cluster = CLUSTERS / "dgx-a100-80gb.toml"
+        plans = self.candidates(pare("plan", self.folder / "gpt.json", "--cluster", cluster, "--batch", 64, "--json"))
+        self.assertEqual(len(plans), 11)
+        times = [self.cost(p, "batch_time_s") for p in plans]
+        self.assertEqual(times, sorted(times))
+        best = plans[0]["decision"]
+        flags = [f for name in ("sequence_parallel", "distributed_optimizer") if best[name] for f in [f"--{name.replace('_', '-')}"]]
+        again = pare("predict", self.folder / "gpt.json", "--cluster", cluster, "--data-parallel", best["data_parallel"],
+                     "--tensor-parallel", best["tensor_parallel"], "--pipeline-parallel", best["pipeline_parallel"],
+                     "--micro-batch", best["micro_batch"], "--batch", 64, "--schedule", best["schedule"], "--chunks",
+                     best["chunks"], "--recompute", best["recompute"], *flags, "--json")
+        self.assertEqual(self.cost(self.candidates(again)[0], "batch_time_s"), times[0])
+        one = pare("plan", self.folder / "gpt.json", "--cluster", cluster, "--batch", 64, "--json", "--threads", 1).stdout
+        two = pare("plan", self.folder / "gpt.json", "--cluster", cluster, "--batch", 64, "--json", "--threads", 2).stdout
+        self.assertEqual(one, two)
+
+    def test_large_runs_take_moments(self):
+        start = time.time()
+        run = pare("predict", self.folder / "gpt3.json", "--cluster", self.folder / "large.toml", "--data-parallel", 8,
+                   "--tensor-parallel", 8, "--pipeline-parallel", 16, "--batch", 1536, "--json")
+        self.candidates(run)
+        self.assertLess(time.time() - start, 1)
+
+    def test_says_what_does_not_fit(self):
+        run = pare("predict", self.folder / "gpt.json", "--cluster", self.folder / "small.toml", "--data-parallel", 16, "--batch", 16)
+        self.assertEqual(run.returncode, 0)
+        self.assertIn("GiB too much", run.stdout)
+        run = pare("plan", self.folder / "gpt3.json", "--cluster", self.folder / "small.toml", "--batch", 16)
+        self.refused(run, 1, "no strategy fits", "GiB")
+
+    def refused(self, run, code, *words):
+        self.assertEqual(run.returncode, code, run.stderr)
+        self.assertEqual(len(run.stderr.strip().splitlines()), 1, run.stderr)
+        for word in words:
+            self.assertIn(word, run.stderr)
+
+    def test_bad_input(self):
+        gpt, cluster = self.folder / "gpt.json", CLUSTERS / "dgx-a100-80gb.toml"
+        good = ["predict", gpt, "--cluster", cluster, "--batch", 16]
+        self.refused(pare(*good), 2, "16", "devices")
+        self.refused(pare(*good, "--data-parallel", 16, "--batch", 7), 2, "batch")
+        self.refused(pare(*good, "--data-parallel", 16, "--schedule", "2f2b"), 2, "2f2b", "zb-h1")
+        self.refused(pare(*good, "--data-parallel", 8, "--pipeline-parallel", 2, "--chunks", 2), 2, "chunk")
+        self.refused(pare("predict", self.folder / "none.json", "--cluster", cluster, "--batch", 16), 1, "none.json")
+        (self.folder / "bad.toml").write_text("[device]\nmatrix_tflops = -3\n")
+        self.refused(pare("predict", gpt, "--cluster", self.folder / "bad.toml", "--batch", 16), 1, "line 2", "matrix_tflops")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)
