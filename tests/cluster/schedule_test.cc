@@ -148,6 +148,7 @@ TEST(Schedule, RefusesWhatCannotRun) {
   EXPECT_THROW(check({Schedule::one_f_one_b, 4, 8, 2}), UsageError);
   EXPECT_THROW(check({Schedule::interleaved, 4, 6, 2}), UsageError);
   EXPECT_THROW(check({Schedule::gpipe, 0, 1, 1}), UsageError);
+  EXPECT_THROW(check({Schedule::gpipe, 1 << 16, 1 << 16, 1}), UsageError);
   EXPECT_NO_THROW(check({Schedule::interleaved, 4, 8, 2}));
 }
 

@@ -22,16 +22,17 @@ double duration(const StageTimes& times, PassKind kind) {
 class Ends {
  public:
   Ends(int stages, int micro_batches)
-      : width_(micro_batches),
-        forward_(static_cast<std::size_t>(stages * micro_batches), not_yet),
+      : width_(static_cast<std::size_t>(micro_batches)),
+        forward_(static_cast<std::size_t>(stages) * width_, not_yet),
         backward_(forward_) {}
 
   double& at(PassKind kind, int stage, int micro_batch) {
-    return (kind == PassKind::forward ? forward_ : backward_)[static_cast<std::size_t>(stage * width_ + micro_batch)];
+    const std::size_t i = static_cast<std::size_t>(stage) * width_ + static_cast<std::size_t>(micro_batch);
+    return (kind == PassKind::forward ? forward_ : backward_)[i];
   }
 
  private:
-  int width_;
+  std::size_t width_;
   std::vector<double> forward_, backward_;
 };
 
@@ -42,6 +43,7 @@ PipelineTimeline run_pipeline(const Pipeline& p, const std::vector<StageTimes>& 
   const auto ranks = static_cast<std::size_t>(p.ranks);
   assert(times.size() == static_cast<std::size_t>(p.stages()) && transfer_s.size() == times.size());
   std::vector<std::vector<Pass>> orders;
+  orders.reserve(ranks);
   for (int r = 0; r < p.ranks; ++r) orders.push_back(passes(p, r));
   Ends ends(p.stages(), p.micro_batches);
   PipelineTimeline timeline;

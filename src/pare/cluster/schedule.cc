@@ -10,10 +10,18 @@
 namespace pare::cluster {
 namespace {
 
+constexpr long long most_passes = 1 << 26;  // forward, of all ranks: some gigabytes of timeline
 constexpr std::array<std::string_view, 4> names{"gpipe", "1f1b", "interleaved", "zb-h1"};
 
-std::vector<Pass> gpipe(int micro_batches) {
+/// An order with room for the forward and backward passes, and the weights' where they are apart.
+std::vector<Pass> empty_order(int passes, int kinds = 2) {
   std::vector<Pass> order;
+  order.reserve(static_cast<std::size_t>(passes) * static_cast<std::size_t>(kinds));
+  return order;
+}
+
+std::vector<Pass> gpipe(int micro_batches) {
+  std::vector<Pass> order = empty_order(micro_batches);
   for (int m = 0; m < micro_batches; ++m) order.push_back({PassKind::forward, m});
   for (int m = 0; m < micro_batches; ++m) order.push_back({PassKind::backward, m});
   return order;
@@ -21,7 +29,7 @@ std::vector<Pass> gpipe(int micro_batches) {
 
 std::vector<Pass> one_f_one_b(int ranks, int micro_batches, int rank) {
   const int warm_up = std::min(ranks - rank - 1, micro_batches);
-  std::vector<Pass> order;
+  std::vector<Pass> order = empty_order(micro_batches);
   for (int m = 0; m < warm_up; ++m) order.push_back({PassKind::forward, m});
   for (int m = 0; m < micro_batches; ++m) {
     if (m + warm_up < micro_batches) order.push_back({PassKind::forward, m + warm_up});
@@ -38,7 +46,7 @@ std::vector<Pass> interleaved(int ranks, int micro_batches, int chunks, int rank
     return Pass{kind, k / (ranks * chunks) * ranks + k % ranks, kind == PassKind::forward ? chunk : chunks - 1 - chunk};
   };
   const int warm_up = std::min(2 * (ranks - rank - 1) + (chunks - 1) * ranks, total);
-  std::vector<Pass> order;
+  std::vector<Pass> order = empty_order(total);
   for (int k = 0; k < warm_up; ++k) order.push_back(virtual_pass(PassKind::forward, k));
   for (int k = 0; k < total; ++k) {
     if (k + warm_up < total) order.push_back(virtual_pass(PassKind::forward, k + warm_up));
@@ -51,7 +59,7 @@ std::vector<Pass> interleaved(int ranks, int micro_batches, int chunks, int rank
 /// holds as much as the first.
 std::vector<Pass> zb_h1(int ranks, int micro_batches, int rank) {
   const int warm_up = std::min(ranks - rank - 1, micro_batches);
-  std::vector<Pass> order;
+  std::vector<Pass> order = empty_order(micro_batches, 3);
   int weights = 0;
   for (int m = 0; m < warm_up; ++m) order.push_back({PassKind::forward, m});
   for (int m = 0; m < micro_batches; ++m) {
@@ -79,6 +87,10 @@ Schedule parse_schedule(const std::string& name) {
 void check(const Pipeline& p) {
   if (p.ranks < 1 || p.micro_batches < 1 || p.chunks < 1)
     throw UsageError("widths, micro-batches and chunks are at least 1", "pipeline");
+  if (1LL * p.ranks * p.chunks > most_passes / p.micro_batches)
+    throw UsageError(fmt::format("{} stages with {} micro-batches are more than {} passes", 1LL * p.ranks * p.chunks,
+                                 p.micro_batches, most_passes),
+                     "pipeline", "take a larger --micro-batch");
   if (p.chunks > 1 && p.schedule != Schedule::interleaved)
     throw UsageError(fmt::format("runs one chunk a rank, not {}", p.chunks), std::string(name(p.schedule)),
                      "several need --schedule interleaved");

@@ -11,6 +11,7 @@
 namespace pare::cluster {
 namespace {
 
+constexpr long long most_passes = 1 << 20;  // forward, of one strategy: some seconds of search each beyond
 constexpr double gib = 1024.0 * 1024 * 1024;
 
 std::vector<int> divisors(std::int64_t n, std::int64_t most) {
@@ -22,6 +23,7 @@ std::vector<int> divisors(std::int64_t n, std::int64_t most) {
 
 /// The pipeline's schedules that differ: without a pipeline all are the same.
 std::vector<Pipeline> pipelines(const Transformer& t, const SearchSpace& space, int ranks, int micro_batches) {
+  if (1LL * ranks * space.most_chunks * micro_batches > most_passes) return {};
   if (ranks == 1) return {{Schedule::one_f_one_b, 1, micro_batches, 1}};
   std::vector<Pipeline> out;
   for (const Schedule schedule : space.schedules) {

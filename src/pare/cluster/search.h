@@ -16,7 +16,8 @@ struct SearchSpace {
 };
 
 /// Every strategy for all devices of the cluster whose widths divide what they must, tensor parallelism within a node,
-/// with and without a distributed optimizer; sequence parallel wherever tensor parallel.
+/// with and without a distributed optimizer; sequence parallel wherever tensor parallel. Those of more than a million
+/// passes (tiny micro-batches of an enormous batch) are left out.
 std::vector<Strategy> strategies(const Transformer& network, const Cluster& cluster, const SearchSpace& space);
 
 struct Plan {
