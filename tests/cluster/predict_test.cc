@@ -107,7 +107,8 @@ TEST(Transformer, RefusesBadFiles) {
        R"({"model_type": "gpt2", "n_embd": -1, "n_layer": 12, "n_head": 12, "vocab_size": 9, "n_positions": 4})",
        R"({"model_type": "gpt2", "n_embd": 100, "n_layer": 1, "n_head": 12, "vocab_size": 9, "n_positions": 4})",
        R"({"model_type": "gpt2", "n_embd": 1e300, "n_layer": 1, "n_head": 12, "vocab_size": 9, "n_positions": 4})",
-       R"({"model_type": "gpt2", "n_embd": 99999999999999999999, "n_layer": 1, "n_head": 1, "vocab_size": 9, "n_positions": 4})"})
+       R"({"model_type": "gpt2", "n_embd": 99999999999999999999, "n_layer": 1, "n_head": 1, "vocab_size": 9, "n_positions": 4})",
+       R"({"model_type": "gpt2", "n_embd": 16777216, "n_layer": 16777216, "n_head": 1, "vocab_size": 9, "n_positions": 4})"})
     EXPECT_THROW(parse_transformer(text, "config.json"), Error) << text;
 }
 

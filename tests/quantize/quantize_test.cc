@@ -230,7 +230,7 @@ TEST(Finetuning, StartsFromTheNetworkThatWasFound) {
 TEST(Finetuning, LowersTheLossAndKeepsTheWidths) {
   Prepared p;
   p.options.finetune_epochs = 4;
-  p.options.learning_rate = 0.002;
+  p.options.learning_rate = 0.02;
   p.options.mirror = false;
   p.options.finetune_batch = 32;
   const auto narrow = network_candidates(p.calibrated, p.judge, "ant", 4, p.options).front();

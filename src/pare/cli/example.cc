@@ -116,7 +116,7 @@ model::Model train_example(const io::Dataset& training, std::uint64_t seed) {
   builder.conv(32, 48, 1);
   quantize::Options options;
   options.finetune_epochs = 12;
-  options.learning_rate = 0.004;
+  options.learning_rate = 0.1;
   options.seed = seed;
   options.mirror = false;
   return quantize::finetune_float(builder.finish(48), training, options).network;

@@ -3,8 +3,8 @@
 namespace pare::cluster {
 namespace {
 
-/// One pass around a ring of n: n - 1 steps, each moving 1/n of the bytes. A reduce-scatter, an all-gather and an
-/// all-to-all are one, an all-reduce is two.
+/// One pass around a ring of n: n - 1 steps, each moving 1/n of the bytes. A reduce-scatter and an all-gather are one,
+/// an all-reduce is two.
 double ring_pass(double bytes, int n, double latency_s, double bandwidth) {
   return n <= 1 ? 0 : (n - 1) * (latency_s + bytes / n / bandwidth);
 }

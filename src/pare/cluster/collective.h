@@ -4,7 +4,7 @@
 
 namespace pare::cluster {
 
-enum class CollectiveKind { all_reduce, all_gather, reduce_scatter, all_to_all };
+enum class CollectiveKind { all_reduce, all_gather, reduce_scatter };
 
 /// Ranks that take part: how many in each node, in how many nodes, and how many such groups share a node's link at
 /// once.

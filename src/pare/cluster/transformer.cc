@@ -13,8 +13,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::int64_t most = std::int64_t{1}
-                              << 24;  // of any width: products of three stay below 2^63 after a layer's sum
+constexpr std::int64_t most = std::int64_t{1} << 24;  // of any width
+constexpr double most_parameters = 0x1p60;            // so that sums of products stay whole numbers of 64 bits
 
 class Config {
  public:
@@ -106,6 +106,11 @@ Transformer parse_transformer(const std::string& text, const std::string& where,
   t.head_width = config.integer({"head_dim"}, t.hidden / t.heads);
   if (t.heads % t.kv_heads)
     throw Error(fmt::format("{} heads are no multiple of {} key-value heads", t.heads, t.kv_heads), where);
+  const auto wide = [](std::int64_t value) { return static_cast<double>(value); };
+  if (wide(t.layers) * wide(t.hidden) * (4 * wide(t.heads) * wide(t.head_width) + 3 * wide(t.feed_forward)) +
+          2 * wide(t.vocabulary) * wide(t.hidden) >
+      most_parameters)
+    throw Error("has more parameters than any network", where, "check its sizes");
   const std::int64_t positions = config.integer({"max_position_embeddings", "n_positions"});
   t.positions = llama ? 0 : positions;
   t.sequence = sequence > 0 ? sequence : positions;

@@ -12,7 +12,7 @@ namespace pare::io {
 namespace {
 namespace fs = std::filesystem;
 
-constexpr std::size_t image_bytes = 3 * 32 * 32, record_bytes = image_bytes + 1;
+constexpr std::size_t image_bytes = std::size_t{3} * 32 * 32, record_bytes = image_bytes + 1;
 constexpr int classes = 10;
 
 /// Files in `folder` named prefix*.bin, by name.

@@ -41,8 +41,8 @@ std::vector<Taps> taps_of(int from, int to) {
   for (int i = 0; i < to; ++i) {
     Taps& taps = out[static_cast<std::size_t>(i)];
     const double centre = (i + 0.5) * scale;
-    taps.first = std::max(0, static_cast<int>(centre - reach + 0.5));
-    const int end = std::min(from, static_cast<int>(centre + reach + 0.5));
+    taps.first = std::max(0, static_cast<int>(std::lround(centre - reach)));
+    const int end = std::min(from, static_cast<int>(std::lround(centre + reach)));
     double sum = 0;
     std::vector<double> triangle;
     for (int x = taps.first; x < end; ++x) {
@@ -50,7 +50,7 @@ std::vector<Taps> taps_of(int from, int to) {
       sum += triangle.back();
     }
     for (const double weight : triangle)
-      taps.weights.push_back(static_cast<int>(weight / sum * (1 << weight_bits) + 0.5));
+      taps.weights.push_back(static_cast<int>(std::lround(weight / sum * (1 << weight_bits))));
   }
   return out;
 }

@@ -214,8 +214,7 @@ std::string to_npz(const std::map<std::string, Array>& arrays) {
     put(common, member.size(), 2);
     put(common, 0, 2);
     put(out, local_magic, 4);
-    out += common + member + header;
-    out += array.bytes;
+    out.append(common).append(member).append(header).append(array.bytes);
     put(directory, entry_magic, 4);
     put(directory, 20, 2);
     directory += common;

@@ -49,7 +49,7 @@ Finisher::Finisher(const Preprocess& preprocess, ImageShape first, const std::st
   tables_.resize(static_cast<std::size_t>(channels_) * 256);
   for (int c = 0; c < channels_; ++c)
     for (int byte = 0; byte < 256; ++byte)
-      tables_[static_cast<std::size_t>(c * 256 + byte)] =
+      tables_[static_cast<std::size_t>(c) * 256 + static_cast<std::size_t>(byte)] =
           (static_cast<float>(byte) / 255.f - of_channel(preprocess.mean, c, 0)) / of_channel(preprocess.std, c, 1);
 }
 

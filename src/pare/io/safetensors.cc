@@ -152,6 +152,7 @@ std::map<std::string, SafeTensor> read_safetensors(const std::filesystem::path& 
 std::string to_safetensors(const std::map<std::string, SafeTensor>& tensors,
                            const std::map<std::string, std::string>& metadata) {
   std::vector<const std::pair<const std::string, SafeTensor>*> order;
+  order.reserve(tensors.size());
   for (const auto& entry : tensors) order.push_back(&entry);
   std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
     return item_bytes(a->second.dtype) > item_bytes(b->second.dtype);

@@ -217,16 +217,18 @@ class Applier {
     std::vector<Node> nodes = std::move(first_);
     for (Node& node : model_.nodes) {
       nodes.push_back(std::move(node));
-      append_followers(nodes, nodes.back().outputs);
+      append_followers(nodes);
     }
     model_.nodes = std::move(nodes);
   }
 
-  void append_followers(std::vector<Node>& nodes, std::vector<ValueId> made) {
+  /// Behind the last node, what was decided about its outputs.
+  void append_followers(std::vector<Node>& nodes) {
+    const std::vector<ValueId> made = nodes.back().outputs;  // a copy: the nodes move as they grow
     for (const ValueId id : made) {
       if (const auto bias = biases_.find(id); bias != biases_.end()) {
         nodes.push_back(std::move(bias->second));
-        append_followers(nodes, nodes.back().outputs);
+        append_followers(nodes);
       }
       if (const auto quantizer = after_.find(id); quantizer != after_.end())
         nodes.push_back(std::move(quantizer->second));

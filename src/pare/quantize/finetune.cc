@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <cmath>
+
 #include "pare/runtime/tensors.h"
 
 namespace pare::quantize {
@@ -9,12 +11,26 @@ namespace {
 
 using runtime::Executor;
 
-/// The value name of each quantiser's scales, by the name of what it quantises.
-std::map<std::string, std::string> scale_parameters(const model::Model& applied) {
-  std::map<std::string, std::string> scales;
-  for (const model::Node& node : applied.nodes)
-    if (node.op == model::Op::fake_quantize)
-      scales[applied.value(node.inputs[0]).name] = applied.value(node.inputs[1]).name;
+/// The value name of each quantiser's scales, by the name of what it quantises, with the size of its step's gradient.
+struct ScaleParameter {
+  std::string name;
+  double gradient_scale = 1;  // 1 / sqrt(values * largest code value), Esser et al. 2020, section 2.2
+};
+
+std::map<std::string, ScaleParameter> scale_parameters(const model::Model& applied, const Calibrated& network) {
+  std::map<std::string, double> elements;
+  for (const auto& [id, activation] : network.activations)
+    elements[network.network->value(id).name] = activation.elements;
+  std::map<std::string, ScaleParameter> scales;
+  for (const model::Node& node : applied.nodes) {
+    if (node.op != model::Op::fake_quantize) continue;
+    const model::Value& value = applied.value(node.inputs[0]);
+    const auto& a = node.as<model::QuantizeAttributes>();
+    const double n = value.constant ? static_cast<double>(value.constant->elements()) : elements.at(value.name);
+    const double count = n / static_cast<double>(applied.value(node.inputs[1]).constant->elements());
+    scales[value.name] = {applied.value(node.inputs[1]).name,
+                          1 / std::sqrt(std::max(1.0, count) * number::largest(a.format))};
+  }
   return scales;
 }
 
@@ -41,7 +57,7 @@ runtime::TrainOptions train_options(const Options& options) {
           .batch = options.finetune_batch,
           .seed = options.seed,
           .mirror = options.mirror,
-          .steps = {},
+          .gradient_scale = {},
           .teacher = nullptr};
 }
 
@@ -52,17 +68,17 @@ Finetuned finetune_quantized(const Calibrated& network, const Plan& plan, const 
   const model::Model applied =
       model::apply(latent_network(network, plan, recipe), recipe, model::WeightForm::trainable);
   Executor executor(applied, /*trainable=*/true);
-  const auto scales = scale_parameters(applied);
+  const auto scales = scale_parameters(applied, network);
   Finetuned result{.recipe = recipe};
   const Executor teaching(teacher);
   runtime::TrainOptions how = train_options(options);
   how.teacher = &teaching;
-  for (const auto& [of, scale] : scales) how.steps.insert(scale);
+  for (const auto& [of, scale] : scales) how.gradient_scale[scale.name] = scale.gradient_scale;
   result.trained = runtime::train(executor, training, how);
 
   auto& trained = executor.parameters();
   for (model::QuantizedTensor& tensor : result.recipe.tensors) {
-    const at::Tensor s = trained.at(scales.at(tensor.value)).detach().contiguous();
+    const at::Tensor s = trained.at(scales.at(tensor.value).name).detach().contiguous();
     tensor.scales.assign(s.data_ptr<float>(), s.data_ptr<float>() + s.numel());
     if (tensor.kind != model::TensorKind::weight) continue;
     const at::Tensor w = trained.at(tensor.value).detach().contiguous();

@@ -35,7 +35,7 @@ struct Options {
   // fine-tuning
   int finetune_epochs = 0;
   std::size_t finetune_batch = 64;
-  double learning_rate = 1.5e-4;
+  double learning_rate = 1e-3;
   bool mirror = true;  // images may be mirrored when training (not so digits or text)
 };
 

@@ -3,7 +3,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
-#include <torch/optim/adamw.h>
+#include <torch/optim/sgd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -89,50 +89,24 @@ Snapshot copy_of(const std::map<std::string, at::Tensor>& parameters) {
   return copy;
 }
 
-/// AdamW over all parameters, the steps of quantisers in groups of their own: each moves in proportion to its size and
-/// is not decayed.
-class Optimizer {
- public:
-  Optimizer(std::map<std::string, at::Tensor>& parameters, const TrainOptions& options) {
-    std::vector<at::Tensor> weights;
-    for (auto& [name, tensor] : parameters) {
-      tensor.requires_grad_(true);
-      (options.steps.contains(name) ? steps_ : weights).push_back(tensor);
-    }
-    rates_.push_back(options.learning_rate);
-    adam_ = std::make_unique<torch::optim::AdamW>(weights,
-                                                  torch::optim::AdamWOptions(options.learning_rate).weight_decay(0.01));
-    for (const at::Tensor& step : steps_) {
-      rates_.push_back(10 * options.learning_rate * step.detach().mean().item<double>());
-      adam_->add_param_group(torch::optim::OptimizerParamGroup(
-          {step},
-          std::make_unique<torch::optim::AdamWOptions>(torch::optim::AdamWOptions(rates_.back()).weight_decay(0))));
-    }
-  }
-
-  /// One step down the gradient of the loss; part: of the whole training that lies behind.
-  void descend(const at::Tensor& loss, double part) {
-    const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * part));
-    for (std::size_t g = 0; g < rates_.size(); ++g) adam_->param_groups()[g].options().set_lr(rates_[g] * cosine);
-    adam_->zero_grad();
-    loss.backward();
-    adam_->step();
-    const c10::NoGradGuard no_gradients;
-    for (at::Tensor& step : steps_) step.clamp_min_(1e-12);
-  }
-
- private:
-  std::vector<at::Tensor> steps_;
-  std::vector<double> rates_;  // at the start, by group
-  std::unique_ptr<torch::optim::AdamW> adam_;
-};
-
 }  // namespace
 
 Trained train(Executor& network, const io::Dataset& data, const TrainOptions& options) {
   const Split split = split_samples(data, options.seed);
   Random random(options.seed);
-  Optimizer optimizer(network.parameters(), options);
+  std::vector<at::Tensor> weights, steps;
+  const auto& gradient_scale = options.gradient_scale;
+  for (auto& [name, tensor] : network.parameters()) {
+    tensor.requires_grad_(true);
+    (gradient_scale.contains(name) ? steps : weights).push_back(tensor);
+  }
+  torch::optim::SGD optimizer(weights,
+                              torch::optim::SGDOptions(options.learning_rate).momentum(0.9).weight_decay(1e-4));
+  if (!steps.empty())
+    optimizer.add_param_group(torch::optim::OptimizerParamGroup(
+        steps, std::make_unique<torch::optim::SGDOptions>(
+                   torch::optim::SGDOptions(options.learning_rate).momentum(0.9).weight_decay(0))));
+
   Trained result;
   const auto record = [&](double loss) {
     const Accuracy a = validate(network, data, split.validation, options.batch);
@@ -150,12 +124,21 @@ Trained train(Executor& network, const io::Dataset& data, const TrainOptions& op
     for (std::size_t first = 0; first < n; first += batch) {
       std::vector<std::size_t> samples;
       for (std::size_t i = first; i < std::min(n, first + batch); ++i) samples.push_back(split.training[order[i]]);
+      for (auto& group : optimizer.param_groups())
+        group.options().set_lr(options.learning_rate * 0.5 * (1 + std::cos(std::numbers::pi * step / total)));
       std::vector<at::Tensor> inputs = read_batch(network.model(), data, samples).inputs;
       if (inputs.size() == 1) inputs[0] = augmented(inputs[0], random, options.mirror);
       const at::Tensor output = network.run(inputs).at(0);
       at::Tensor loss = at::cross_entropy_loss(output, at::tensor(labels_of(data, samples), at::kLong));
       if (options.teacher) loss = 0.5 * (loss + distillation_loss(*options.teacher, inputs, output));
-      optimizer.descend(loss, step / total);
+      optimizer.zero_grad();
+      loss.backward();
+      for (auto& [name, tensor] : network.parameters())
+        if (const auto g = gradient_scale.find(name); g != gradient_scale.end() && tensor.grad().defined())
+          tensor.mutable_grad().mul_(g->second);
+      optimizer.step();
+      const c10::NoGradGuard no_gradients;
+      for (at::Tensor& s : steps) s.clamp_min_(1e-12);
       loss_sum += loss.item<double>() * static_cast<double>(samples.size());
       step += 1;
       progress.step();

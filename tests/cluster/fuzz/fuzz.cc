@@ -1,0 +1,43 @@
+// One libFuzzer program a format: what can be read can be predicted with, and what cannot throws Error. PARE_FUZZ_FORMAT
+// names the function.
+#include <cmath>
+#include <cstdint>
+#include <string_view>
+
+#include "pare/base/error.h"
+#include "pare/cluster/predict.h"
+
+namespace pare::cluster {
+
+void predict_one(const Transformer& network, Cluster machine) {
+  machine.nodes = machine.devices_per_node = 2;
+  const Strategy strategy{.data = 2, .pipeline = 2, .batch = 8};
+  check(strategy, network, machine);
+  const Prediction made = predict(network, strategy, machine);
+  if (!(made.batch_time_s >= 0) || std::isnan(made.peak_bytes())) __builtin_trap();
+}
+
+void machine(std::string_view bytes) {
+  Transformer network = parse_transformer(R"({"model_type": "gpt2", "n_embd": 768, "n_layer": 12, "n_head": 12,
+                                              "vocab_size": 50257, "n_positions": 1024})",
+                                          "fuzz");
+  predict_one(network, parse_cluster(std::string(bytes), "fuzz"));
+}
+
+void transformer(std::string_view bytes) {
+  const Cluster round = parse_cluster(
+      "[device]\nmatrix_tflops = 100\nmemory_gib = 80\nmemory_gb_s = 2000\n[nodes]\ncount = 1\ndevices = 8\n"
+      "[inside]\nlatency_us = 1\nbandwidth_gb_s = 300\n",
+      "fuzz");
+  predict_one(parse_transformer(std::string(bytes), "fuzz"), round);
+}
+
+}  // namespace pare::cluster
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  try {
+    pare::cluster::PARE_FUZZ_FORMAT({reinterpret_cast<const char*>(data), size});
+  } catch (const pare::Error&) {
+  }
+  return 0;
+}
