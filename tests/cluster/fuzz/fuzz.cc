@@ -1,5 +1,5 @@
-// One libFuzzer program a format: what can be read can be predicted with, and what cannot throws Error. PARE_FUZZ_FORMAT
-// names the function.
+// One libFuzzer program a format: what can be read can be predicted with, and what cannot throws Error.
+// PARE_FUZZ_FORMAT names the function.
 #include <cmath>
 #include <cstdint>
 #include <string_view>
