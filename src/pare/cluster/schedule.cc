@@ -6,6 +6,7 @@
 #include <array>
 
 #include "pare/base/error.h"
+#include "pare/cluster/names.h"
 
 namespace pare::cluster {
 namespace {
@@ -76,13 +77,7 @@ std::vector<Pass> zb_h1(int ranks, int micro_batches, int rank) {
 
 std::string_view name(Schedule schedule) { return names[static_cast<std::size_t>(schedule)]; }
 
-Schedule parse_schedule(const std::string& name) {
-  const auto found = std::ranges::find(names, name);
-  if (found == names.end())
-    throw UsageError(fmt::format("knows no schedule '{}'", printable(name)), "--schedule",
-                     fmt::format("give one of {}", fmt::join(names, ", ")));
-  return static_cast<Schedule>(found - names.begin());
-}
+Schedule parse_schedule(const std::string& name) { return parse_name<Schedule>(names, name, "--schedule"); }
 
 void check(const Pipeline& p) {
   if (p.ranks < 1 || p.micro_batches < 1 || p.chunks < 1)

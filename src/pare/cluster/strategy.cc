@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 
 #include "pare/base/error.h"
+#include "pare/cluster/names.h"
 
 namespace pare::cluster {
 namespace {
@@ -16,13 +16,7 @@ constexpr std::array<std::string_view, 3> recomputes{"none", "selective", "full"
 
 std::string_view name(Recompute recompute) { return recomputes[static_cast<std::size_t>(recompute)]; }
 
-Recompute parse_recompute(const std::string& name) {
-  const auto found = std::ranges::find(recomputes, name);
-  if (found == recomputes.end())
-    throw UsageError(fmt::format("knows no '{}'", printable(name)), "--recompute",
-                     fmt::format("give one of {}", fmt::join(recomputes, ", ")));
-  return static_cast<Recompute>(found - recomputes.begin());
-}
+Recompute parse_recompute(const std::string& name) { return parse_name<Recompute>(recomputes, name, "--recompute"); }
 
 std::string Strategy::label() const {
   std::string out = fmt::format("d{} t{} p{} b{}", data, tensor, pipeline, micro_batch);
