@@ -26,12 +26,16 @@ std::string in_ascii(std::string_view text, const std::string& where) {
 
 }  // namespace
 
+void throw_toml_assertion() { throw TomlAssertion(); }
+
 toml::table parse_toml(std::string_view text, const std::string& where, const std::string& example) {
   try {
     return toml::parse(in_ascii(text, where));
   } catch (const toml::parse_error& error) {
     throw Error(fmt::format("line {}: {}", error.source().begin.line, printable(std::string(error.description()))),
                 where, example);
+  } catch (const TomlAssertion&) {
+    throw Error("cannot be read as TOML", where, example);
   }
 }
 
