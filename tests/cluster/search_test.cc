@@ -16,7 +16,7 @@ namespace {
 std::vector<Plan> exhaustive(const RandomPlan& r) {
   std::vector<Plan> plans;
   for (const Strategy& s : strategies(r.network, r.cluster, r.space)) {
-    Prediction p = predict(r.network, s, r.cluster);
+    Prediction p = predict(outline(r.network, s, r.cluster, DescribedCosts(r.cluster)), Keep::spans);
     if (p.peak_bytes() <= r.cluster.device.memory_bytes) plans.push_back({s, std::move(p)});
   }
   std::ranges::stable_sort(plans, {}, [&](const Plan& plan) {
@@ -30,32 +30,60 @@ std::vector<Plan> exhaustive(const RandomPlan& r) {
   return plans;
 }
 
+/// Holds the search against running everything; counts what it ran and what it could have run.
+void compare(const RandomPlan& r, std::size_t& run, std::size_t& feasible) {
+  const std::vector<Plan> all = exhaustive(r);
+  if (all.empty()) {
+    EXPECT_THROW(search(r.network, r.cluster, r.space), Error);
+    return;
+  }
+  const Search found = search(r.network, r.cluster, r.space);
+  ASSERT_EQ(found.feasible, all.size());
+  ASSERT_EQ(found.best.size(), std::min<std::size_t>(10, all.size()));
+  for (std::size_t k = 0; k < found.best.size(); ++k) {
+    ASSERT_EQ(found.best[k].strategy.label(), all[k].strategy.label());
+    ASSERT_EQ(found.best[k].prediction.batch_time_s, all[k].prediction.batch_time_s);
+  }
+  ASSERT_EQ(found.worst.strategy.label(), all.back().strategy.label());
+  ASSERT_FALSE(found.best[0].prediction.timeline.ranks.empty());
+  feasible += found.feasible;
+  run += found.run;
+}
+
 TEST(Search, FindsWhatRunningEverythingFinds) {
   std::mt19937 random(9);
   std::size_t feasible = 0, run = 0;
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < 40; ++i) {
     RandomPlan r = random_plan(random);
     for (const Objective objective : {Objective::time, Objective::money, Objective::memory}) {
+      SCOPED_TRACE(std::to_string(i) + " " + std::string(name(objective)));
       r.space.objective = objective;
-      const std::vector<Plan> all = exhaustive(r);
-      if (all.empty()) {
-        EXPECT_THROW(search(r.network, r.cluster, r.space), Error);
-        continue;
-      }
-      const Search found = search(r.network, r.cluster, r.space);
-      ASSERT_EQ(found.feasible, all.size());
-      ASSERT_EQ(found.best.size(), std::min<std::size_t>(10, all.size()));
-      for (std::size_t k = 0; k < found.best.size(); ++k) {
-        ASSERT_EQ(found.best[k].strategy.label(), all[k].strategy.label()) << i << " " << name(objective);
-        ASSERT_EQ(found.best[k].prediction.batch_time_s, all[k].prediction.batch_time_s);
-      }
-      ASSERT_EQ(found.worst.strategy.label(), all.back().strategy.label()) << i << " " << name(objective);
-      ASSERT_FALSE(found.best[0].prediction.timeline.ranks.empty());
-      feasible += found.feasible;
-      run += found.run;
+      compare(r, run, feasible);
+      if (HasFatalFailure()) return;
     }
   }
   EXPECT_LT(2 * run, feasible);  // the bounds are worth their while
+}
+
+// GPT-3 175 B on 512 devices.
+TEST(Search, FindsTheSameAmongLargePlans) {
+  RandomPlan r;
+  r.network = {.hidden = 12288, .layers = 96, .heads = 96, .vocabulary = 51200, .feed_forward = 4 * 12288};
+  r.network.kv_heads = 96;
+  r.network.head_width = 128;
+  r.network.sequence = r.network.positions = 2048;
+  r.cluster.device.matrix_flops = 3e14;
+  r.cluster.device.memory_bandwidth = 2e12;
+  r.cluster.device.memory_bytes = 8e10;
+  r.cluster.nodes = 64;
+  r.cluster.devices_per_node = 8;
+  r.cluster.inside = {1e-6, 3e11};
+  r.cluster.across = {1e-5, 2e11};
+  r.space.batch = 1536;
+  std::size_t feasible = 0, run = 0;
+  compare(r, run, feasible);
+  EXPECT_GT(feasible, 500u);
+  EXPECT_LT(4 * run, feasible);
 }
 
 // Every tuple of widths and choices that the checks let pass, by counting through them all.
