@@ -3,7 +3,7 @@
 BERT-large and two GPT-2-like networks on 16 and 64 devices, nodes of A40 as the paper has them and DGX A100, 16 samples a
 device. Beside the best plan: the worst that fits, pure data parallelism (replicas that repeat everything, the best
 micro-batch and recomputation), and as the paper searches, the widths alone: best over worst of data x tensor x pipeline with
-1F1B, micro-batches of one sample, nothing recomputed. With OUT the studies and their page are kept there.
+1F1B, micro-batches of one sample, nothing recomputed; all of them, and those whose tensor groups stay in a node. With OUT the studies and their page are kept there.
 """
 import concurrent.futures
 import itertools
@@ -55,14 +55,15 @@ def row(inputs, folder, network, machine, devices):
                                          if d * t * p == devices])
     data = min(map(seconds, replicas), default=None)
     alone = [seconds(c) for c in widths]
+    inside = [seconds(c) for c in widths if c["decision"]["tensor_parallel"] <= 8]
     print(f"| {network} | {machine} | {devices} | {best['name']} | {batch / seconds(best):.0f} | {worst['name']} | "
           f"{seconds(worst) / seconds(best):.2f} | {f'{data / seconds(best):.2f}' if data else 'does not fit'} | "
-          f"{max(alone) / min(alone):.2f} of {len(alone)} |", flush=True)
+          f"{max(alone) / min(alone):.2f} | {max(inside) / min(inside):.2f} |", flush=True)
 
 
 def main(out):
     columns = ["network", "nodes", "devices", "best", "samples/s", "worst that fits", "best over worst",
-               "best over data parallel", "widths alone"]
+               "best over data parallel", "widths alone", "inside nodes"]
     print(f"| {' | '.join(columns)} |\n|{' --- |' * len(columns)}")
     studies = []
     for (network, config), machine, devices in itertools.product(NETWORKS.items(), ("a40", "dgx-a100-80gb"), (16, 64)):

@@ -91,6 +91,7 @@ std::string shown(const Cost& cost) {
 
 const Candidate* baseline(const Study& study) {
   if (study.candidates.empty()) return nullptr;
+  if (study.verb == "cluster plan") return &study.candidates.back();
   const auto found = std::ranges::find_if(study.candidates, [](const Candidate& c) { return method(c) == "float32"; });
   return found == study.candidates.end() ? &study.candidates.front() : &*found;
 }
