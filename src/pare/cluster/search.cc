@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <compare>
-#include <numeric>
+#include <functional>
 #include <optional>
+#include <tuple>
 
 #include "pare/base/error.h"
 #include "pare/base/parallel.h"
@@ -23,12 +23,8 @@ constexpr std::size_t block = 64;  // strategies between two looks at what is le
 constexpr double rounding = 1e-9;  // of sums over a million passes
 constexpr double gib = 1024.0 * 1024 * 1024;
 
-/// What a plan is judged by, the lower the better; what is equal is told apart by the place in the space.
-struct Score {
-  double first = 0, second = 0;
-  std::size_t place = 0;
-  auto operator<=>(const Score&) const = default;
-};
+/// What a plan is judged by, the lower the better, what tells equal ones apart, and at last their place in the space.
+using Score = std::tuple<double, double, std::size_t>;
 
 struct Trial {
   double peak_bytes = 0;
@@ -147,8 +143,9 @@ Search Searcher::search() {
 
   Search out{.tried = all_.size(), .feasible = order.size()};
   for (const std::size_t i : order) out.run += trials_[i].score.has_value();
-  for (const Score& s : best) out.best.push_back(plan(s.place, s.place == best[0].place ? Keep::passes : Keep::spans));
-  out.worst = plan(worst->place, Keep::spans);
+  for (const Score& s : best)
+    out.best.push_back(plan(std::get<std::size_t>(s), s == best[0] ? Keep::passes : Keep::spans));
+  out.worst = plan(std::get<std::size_t>(*worst), Keep::spans);
   return out;
 }
 
