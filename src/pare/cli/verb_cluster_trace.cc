@@ -57,6 +57,7 @@ void print_rest(const study::Json& details) {
   say(details["kernels_without_operator"].get<std::size_t>(), "kernels belong to no operator and stand by themselves");
   say(details["collectives_without_size"].get<std::size_t>(),
       "collectives are left out: the trace does not say their kind, size or group");
+  say(details["dependencies_not_there"].get<std::size_t>(), "dependencies name nodes that the trace does not hold");
   say(details["events_without_time"].get<std::size_t>(), "events are left out: the trace says that they took no time");
 }
 

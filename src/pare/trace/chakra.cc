@@ -48,6 +48,14 @@ std::string element_types(const std::string& bytes) {
   return text;
 }
 
+/// "aten::mul" of "aten::mul(1)".
+std::string_view without_piece(std::string_view name) {
+  if (!name.ends_with(')')) return name;
+  const auto open = name.find_last_not_of("0123456789", name.size() - 2);
+  if (open == std::string_view::npos || name[open] != '(' || open + 2 == name.size()) return name;
+  return name.substr(0, open);
+}
+
 /// The whole number that it holds, of whichever type; 0 for another one.
 std::int64_t whole(const chakra::Attribute& attribute) {
   if (attribute.int64_value() != 0) return attribute.int64_value();
@@ -59,8 +67,8 @@ std::int64_t whole(const chakra::Attribute& attribute) {
 struct Kept {
   std::uint64_t start_us = 0;
   std::uint32_t type = 0;
-  std::int32_t parent = -1;
   bool on_host = false;
+  std::int64_t piece_of = 0;  // number of the operator that this is a piece of; 0: it is whole
   Signature signature;
   double seconds = 0;
   std::optional<CollectiveCall> collective;
@@ -76,8 +84,7 @@ class Reader {
     chakra::Node node;
     while (next(node, fmt::format("message {}", nodes_.size() + 1))) keep(node);
     order_.check(stream_.where());
-    for (std::size_t i = 0; i < nodes_.size(); ++i)
-      if (const auto parent = order_.first_control(i)) nodes_[i].parent = static_cast<std::int32_t>(*parent);
+    trace_.dropped += order_.dropped();
     add_calls();
     add_collectives();
   }
@@ -135,10 +142,13 @@ class Reader {
     Kept kept{
         .start_us = node.start_us(), .type = node.type(), .seconds = static_cast<double>(node.duration_us()) * 1e-6};
     check_types(node.inputs(), which);
-    kept.signature.name = trace_.texts.id(plain(node.name(), true));
+    const std::string name = plain(node.name(), true);
+    const std::string_view whole_name = without_piece(name);
+    kept.signature.name = trace_.texts.id(whole_name);
     kept.signature.shapes = trace_.texts.id(plain(node.inputs().shapes()));
     kept.signature.types = trace_.texts.id(element_types(node.inputs().types()));
     read_attributes(node, which, kept);
+    if (!kept.on_host || whole_name.size() == name.size()) kept.piece_of = 0;
     nodes_.push_back(kept);
   }
 
@@ -149,13 +159,14 @@ class Reader {
       check_types(attribute, which);
       const std::int64_t number = whole(attribute);
       if (attribute.name() == "is_cpu_op") kept.on_host = attribute.bool_value() || number != 0;
+      if (attribute.name() == "rf_id") kept.piece_of = number;
       if (attribute.name() == "comm_type") kind = number;
       if (attribute.name() == "comm_size") bytes = number;
       if (attribute.name() == "comm_src") source = number;
       if (attribute.name() == "comm_dst") target = number;
       if (attribute.name() == "pg_name") group = plain(attribute.text_value());
     }
-    if (node.type() != send && node.type() != receive && node.type() != collective) return;
+    if (kept.on_host || (node.type() != send && node.type() != receive && node.type() != collective)) return;
     CollectiveCall call{.bytes = static_cast<double>(bytes),
                         .file = static_cast<std::uint32_t>(trace_.files),
                         .input_of_one_rank = true,
@@ -174,38 +185,45 @@ class Reader {
     kept.collective = call;
   }
 
-  /// A kernel that an operator of the host has launched is that operator's time; an operator of the host that another
-  /// has called is part of that. Other dependencies say what comes first, not who calls.
+  /// The time of a kernel is that of the operator that controls it. Other dependencies say what comes first, not who
+  /// calls whom, so calls have no parents here.
   void add_calls() {
     const bool on_device =
         std::ranges::any_of(nodes_, [](const Kept& node) { return node.type == compute && !node.on_host; });
-    std::vector<std::uint32_t> calls(nodes_.size(), no_call);
     const std::size_t first = trace_.calls.size();
-    for (const std::size_t i : order_.in_order()) {
+    std::vector<std::uint32_t> calls(nodes_.size(), no_call);
+    for (std::size_t i = 0; i < nodes_.size(); ++i)
+      if (nodes_[i].on_host) calls[i] = add_host(nodes_[i], on_device ? 0 : nodes_[i].seconds);
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
       const Kept& node = nodes_[i];
-      if (node.type != compute && node.type != load && node.type != store) continue;
-      const bool called = node.parent >= 0 && nodes_[static_cast<std::size_t>(node.parent)].on_host;
-      const std::uint32_t parent = called ? calls[static_cast<std::size_t>(node.parent)] : no_call;
-      const bool kernel = node.type == compute && !node.on_host;
-      trace_.kernels += kernel;
-      if (!(on_device && node.on_host) && node.seconds == 0) ++trace_.untimed;
-      if (kernel && parent != no_call) {
-        trace_.calls[parent].own_s += node.seconds;
-        continue;
+      if (node.on_host || (node.type != compute && node.type != load && node.type != store)) continue;
+      trace_.untimed += node.seconds == 0;
+      trace_.kernels += node.type == compute;
+      const auto control = order_.first_control(i);
+      if (control && calls[*control] != no_call) {
+        trace_.calls[calls[*control]].own_s += node.seconds;
+      } else {
+        trace_.kernels_alone += node.type == compute;
+        trace_.add(Call{.signature = node.signature, .own_s = node.seconds}, stream_.where());
       }
-      trace_.kernels_alone += kernel;
-      calls[i] = static_cast<std::uint32_t>(trace_.calls.size());
-      trace_.add(Call{.signature = node.signature, .parent = node.on_host ? parent : no_call}, stream_.where());
-      if (!(on_device && node.on_host)) trace_.calls.back().own_s = node.seconds;
     }
-    for (std::size_t i = first; i < trace_.calls.size(); ++i) trace_.calls[i].whole_s += trace_.calls[i].own_s;
-    sum_up(trace_.calls, first);
+    for (std::size_t i = first; i < trace_.calls.size(); ++i) trace_.calls[i].whole_s = trace_.calls[i].own_s;
+  }
+
+  /// The number of its call. The converter cuts an operator at its kernels; the pieces, "aten::mul(0)" and
+  /// "aten::mul(1)", have its number and make one call.
+  std::uint32_t add_host(const Kept& node, double seconds) {
+    auto call = static_cast<std::uint32_t>(trace_.calls.size());
+    if (node.piece_of != 0) call = pieces_.emplace(node.piece_of, call).first->second;
+    if (call == trace_.calls.size()) trace_.add(Call{.signature = node.signature}, stream_.where());
+    trace_.calls[call].own_s += seconds;
+    return call;
   }
 
   void add_collectives() {
     std::vector<const Kept*> in_time;
     for (const Kept& node : nodes_) {
-      const bool communicates = node.type == send || node.type == receive || node.type == collective;
+      const bool communicates = !node.on_host && (node.type == send || node.type == receive || node.type == collective);
       if (communicates && node.collective && node.seconds > 0)
         in_time.push_back(&node);
       else if (communicates)
@@ -220,6 +238,7 @@ class Reader {
   std::string buffer_;
   std::vector<Kept> nodes_;
   DependencyOrder order_;
+  std::unordered_map<std::int64_t, std::uint32_t> pieces_;  // the call of an operator in pieces, by its number
 };
 
 }  // namespace

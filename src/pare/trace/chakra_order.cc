@@ -13,6 +13,8 @@ namespace {
 constexpr std::size_t most_dependencies = std::size_t{1} << 27;
 /// Of a cycle's nodes, those that an error names.
 constexpr std::size_t most_named = 8;
+/// In place of the number of a node that is not there.
+constexpr std::uint64_t absent = ~std::uint64_t{0};
 
 }  // namespace
 
@@ -33,10 +35,11 @@ void DependencyOrder::resolve(const std::string& where) {
   for (std::size_t node = 0; node < ids_.size(); ++node)
     for (std::size_t i = starts_[node]; i < end(node); ++i) {
       const auto found = numbers_.find(on_[i]);
-      if (found == numbers_.end())
-        throw Error(fmt::format("node {} depends on node {}, which is not there", ids_[node], on_[i]), where,
+      if (found == numbers_.end() && i >= controls_[node])
+        throw Error(fmt::format("node {} needs the data of node {}, which is not there", ids_[node], on_[i]), where,
                     "the trace is cut off, or nodes were taken out of it");
-      on_[i] = found->second;
+      dropped_ += found == numbers_.end();
+      on_[i] = found == numbers_.end() ? absent : found->second;
     }
 }
 
@@ -70,7 +73,9 @@ void DependencyOrder::check(const std::string& where) {
         open.pop_back();
         continue;
       }
-      const auto on = static_cast<std::uint32_t>(on_[next[node]++]);
+      const std::uint64_t named = on_[next[node]++];
+      if (named == absent) continue;
+      const auto on = static_cast<std::uint32_t>(named);
       if (state[on] == opened) refuse_cycle(open, on, where);
       if (state[on] == done) continue;
       state[on] = opened;
@@ -80,7 +85,7 @@ void DependencyOrder::check(const std::string& where) {
 }
 
 std::optional<std::uint32_t> DependencyOrder::first_control(std::size_t node) const {
-  if (controls_[node] == starts_[node]) return std::nullopt;
+  if (controls_[node] == starts_[node] || on_[starts_[node]] == absent) return std::nullopt;
   return static_cast<std::uint32_t>(on_[starts_[node]]);
 }
 

@@ -19,11 +19,13 @@ class DependencyOrder {
     for (const std::uint64_t on : data) depend(on, where);
   }
 
-  /// Throws Error for a dependency on a node that is not there, and for a cycle, naming its nodes.
+  /// Throws Error for data from a node that is not there, and for a cycle, naming its nodes. Control by a node that is
+  /// not there is dropped and counted: Chakra's converter leaves out nodes that it has no time for.
   void check(const std::string& where);
 
   /// What follows is known after check().
 
+  std::size_t dropped() const { return dropped_; }
   /// The node that `node` names first among those that control it.
   std::optional<std::uint32_t> first_control(std::size_t node) const;
   /// All nodes, each behind those that it depends on.
@@ -42,6 +44,7 @@ class DependencyOrder {
   std::vector<std::size_t> starts_,
       controls_;                   // of each node: where its dependencies begin, where those of control end
   std::vector<std::uint64_t> on_;  // ids, after resolve() numbers
+  std::size_t dropped_ = 0;
   std::vector<std::uint32_t> order_;
 };
 

@@ -12,18 +12,20 @@ namespace {
 
 using Group = std::tuple<std::uint32_t, CollectiveKind>;
 
-/// Ranks that take part, where the calls do not say it: as many as files have a collective of that group.
+/// Ranks that take part, where the calls do not say it: as many as files have a collective of that group. Of one file
+/// alone nobody knows; that is 0.
 std::map<Group, std::int64_t> sizes_by_files(const std::vector<CollectiveCall>& calls) {
   std::map<Group, std::set<std::uint32_t>> files;
   for (const auto& call : calls) files[{call.group, call.kind}].insert(call.file);
   std::map<Group, std::int64_t> out;
-  for (const auto& [group, members] : files) out[group] = static_cast<std::int64_t>(members.size());
+  for (const auto& [group, members] : files)
+    out[group] = members.size() > 1 ? static_cast<std::int64_t>(members.size()) : 0;
   return out;
 }
 
 double whole_bytes(const CollectiveCall& call, std::int64_t group_size) {
   const bool parts = call.kind == CollectiveKind::all_gather || call.kind == CollectiveKind::gather;
-  return call.input_of_one_rank && parts ? call.bytes * static_cast<double>(group_size) : call.bytes;
+  return call.input_of_one_rank && parts && group_size > 0 ? call.bytes * static_cast<double>(group_size) : call.bytes;
 }
 
 }  // namespace
@@ -96,7 +98,7 @@ std::vector<CollectiveTimes> collective_times(const std::vector<CollectiveCall>&
     const Kind& kind = std::get<0>(instance);
     auto& [times, seconds] = kinds[kind];
     std::tie(times.kind, times.bytes, times.group_size) = kind;
-    times.alone += met.ranks == 1 && times.group_size > 1;
+    times.alone += met.ranks == 1 && times.group_size != 1;
     seconds.push_back(met.least_s);
   }
   std::vector<CollectiveTimes> out;

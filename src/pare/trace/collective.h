@@ -48,8 +48,8 @@ struct CollectiveCall {
 struct CollectiveTimes {
   CollectiveKind kind = CollectiveKind::all_reduce;
   double bytes = 0;
-  std::int64_t group_size = 0;
-  std::size_t alone = 0;  // of them, seen by one rank only: their times may be waiting
+  std::int64_t group_size = 0;  // 0: the trace does not say it
+  std::size_t alone = 0;        // of them, seen by one rank only: their times may be waiting
   Times times;
 };
 

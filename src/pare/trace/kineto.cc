@@ -102,10 +102,10 @@ class Reader {
                             event.collective >= 0 || found == collectives_.end() ? event.collective : found->second);
     }
     std::uint32_t caller = no_call;
-    if (const auto found = operators_.find(external); found != operators_.end())
+    // where both are there the launch decides: older profilers number operators and kernels apart
+    if (launch != launches_.end()) caller = launch->second.caller;
+    if (const auto found = operators_.find(external); caller == no_call && found != operators_.end())
       caller = found->second;
-    else if (launch != launches_.end())
-      caller = launch->second.caller;
     if (caller == no_call) {
       ++trace_.kernels_alone;
       caller = static_cast<std::uint32_t>(trace_.calls.size());

@@ -41,6 +41,7 @@ study::Candidate to_candidate(const Trace& trace) {
                        {"kernels", trace.kernels},
                        {"kernels_without_operator", trace.kernels_alone},
                        {"collectives_without_size", trace.nameless},
+                       {"dependencies_not_there", trace.dropped},
                        {"events_without_time", trace.untimed},
                        {"operators", std::move(operators)},
                        {"collectives", std::move(collectives)}};

@@ -68,6 +68,7 @@ struct Trace {
   std::size_t kernels = 0;        // 0: the times are of the CPU
   std::size_t kernels_alone = 0;  // of them, those that no operator could be found for; they are calls themselves
   std::size_t nameless = 0;       // collectives whose kind, size or group the trace does not say
+  std::size_t dropped = 0;        // dependencies on nodes that are not there
   std::size_t untimed = 0;        // calls that are said to take no time at all
 
   /// Throws Error when it is full.
