@@ -27,7 +27,6 @@ void add_quantize(CLI::App& app, const Global& global);
 void add_install_torch(CLI::App& app, const Global& global);
 void add_generate(CLI::App& app, const Global& global);
 void add_cluster(CLI::App& app, const Global& global);
-void add_cluster_trace(CLI::App& cluster_verb, const Global& global);
 void add_report(CLI::App& app, const Global& global);
 
 /// Adds --data, --training, --mean, --std, --size, --resize, --layout, --vocabulary and the like, --samples, --batch.

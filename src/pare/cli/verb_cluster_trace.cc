@@ -4,8 +4,9 @@
 #include <algorithm>
 #include <memory>
 
-#include "pare/base/error.h"
-#include "pare/cli/context.h"
+#include "pare/base/file.h"
+#include "pare/cli/verb_cluster_parts.h"
+#include "pare/cluster/traced.h"
 #include "pare/trace/read.h"
 #include "pare/trace/study.h"
 
@@ -45,6 +46,34 @@ void print_collectives(const study::Json& collectives) {
                microseconds(one["time"], "total_s"));
 }
 
+study::Json to_json(const cluster::TracedProfile& traced) {
+  auto unmapped = study::Json::array();
+  double unmapped_s = 0;
+  for (const auto& one : traced.unmapped) {
+    unmapped.push_back({{"name", one.name}, {"count", one.count}, {"total_s", one.seconds}});
+    unmapped_s += one.seconds;
+  }
+  return {{"operations", traced.profile.operations.size()},
+          {"collectives", traced.profile.collectives.size()},
+          {"mapped_s", traced.mapped_s},
+          {"unmapped_s", unmapped_s},
+          {"collectives_unmapped", traced.collectives_left},
+          {"unmapped", std::move(unmapped)}};
+}
+
+void print_profile(const study::Json& profile) {
+  const double mapped = profile["mapped_s"], unmapped = profile["unmapped_s"];
+  fmt::print("profile: {} operations and {} collectives out of {:.0f} % of the operators' time",
+             profile["operations"].get<int>(), profile["collectives"].get<int>(),
+             mapped + unmapped > 0 ? 100 * mapped / (mapped + unmapped) : 0.0);
+  const auto& left = profile["unmapped"];
+  for (std::size_t i = 0; i < std::min<std::size_t>(5, left.size()); ++i)
+    fmt::print("{}{}", i == 0 ? "; the rest is most of all " : ", ", left[i]["name"].get<std::string>());
+  fmt::print("\n");
+  if (const auto count = profile["collectives_unmapped"].get<std::size_t>(); count > 0)
+    fmt::print("{} collectives are of kinds or groups that a profile does not have\n", count);
+}
+
 /// What the tables do not hold, or hold with a doubt.
 void print_rest(const study::Json& details) {
   std::size_t alone = 0;
@@ -76,14 +105,18 @@ void add_cluster_trace(CLI::App& cluster_verb, const Global& global) {
     study::Study study{.verb = "cluster trace",
                        .workload = {"training", files->front().filename().string(), read.hash}};
     study.candidates.push_back(trace::to_candidate(read));
-    study.conditions = {{"files", read.files}};
+    study.conditions = {{"files", read.files}, {"source", read.source}, {"device", read.device}};
+    auto& details = study.candidates[0].details;
+    const cluster::TracedProfile traced = cluster::to_profile(read);
+    details["profile"] = to_json(traced);
+    if (!global.output.empty()) write_file(global.output / "profile.json", cluster::to_json(traced.profile));
     study.chosen = study.candidates[0].name;
     study::mark_front(study);
     if (!global.json && !global.quiet) {
-      const auto& details = study.candidates[0].details;
       print_operators(details["operators"], global.verbose ? details["operators"].size() : most_rows);
       print_collectives(details["collectives"]);
       print_rest(details);
+      print_profile(details["profile"]);
     }
     finish(study, global);
   });

@@ -147,6 +147,8 @@ class Reader {
     kept.signature.name = trace_.texts.id(whole_name);
     kept.signature.shapes = trace_.texts.id(plain(node.inputs().shapes()));
     kept.signature.types = trace_.texts.id(element_types(node.inputs().types()));
+    if (whole_name.starts_with(attention_prefix))
+      kept.signature.values = trace_.texts.id(plain(node.inputs().values()));
     read_attributes(node, which, kept);
     if (!kept.on_host || whole_name.size() == name.size()) kept.piece_of = 0;
     nodes_.push_back(kept);
@@ -245,6 +247,7 @@ class Reader {
 
 void read_chakra(Stream& stream, Trace& trace) {
   Reader(stream, trace).read();
+  trace.source = "chakra";
   ++trace.files;
 }
 

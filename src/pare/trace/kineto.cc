@@ -77,7 +77,8 @@ class Reader {
       const auto index = static_cast<std::uint32_t>(trace_.calls.size());
       if (event.external > 0) operators_.emplace(event.external, index);
       if (event.collective >= 0) collectives_.emplace(event.external, event.collective);
-      trace_.add(Call{.signature = {event.name, event.shapes, event.types, phase(event, parent)}, .parent = parent},
+      trace_.add(Call{.signature = {event.name, event.shapes, event.types, event.values, phase(event, parent)},
+                      .parent = parent},
                  where_);
       if (!on_device_) trace_.calls[index].own_s = event.duration_us * 1e-6;
       open.push_back({end_us, index});
@@ -190,6 +191,8 @@ void read_kineto(Stream& stream, Trace& trace, std::map<std::int64_t, std::strin
                   "give one file a rank");
   }
   Reader(file, trace, stream.where()).read();
+  trace.source = "kineto";
+  if (!file.device.empty()) trace.device = file.device;
   ++trace.files;
 }
 

@@ -40,7 +40,7 @@ struct Draft {
   KinetoCollective collective;
   bool complete = false;  // "ph" is "X"
   double start_us = std::numeric_limits<double>::quiet_NaN(), duration_us = start_us;
-  std::string name, category, process, thread, shapes, types, collective_name, element_type, group, ranks;
+  std::string name, category, process, thread, shapes, types, values, collective_name, element_type, group, ranks;
 };
 
 /// Takes what it knows from where it stands and lets everything else pass; holds one event.
@@ -135,6 +135,7 @@ class Handler final : public nlohmann::json_sax<Json> {
     const std::string& name = key_at(arguments_depth());
     if (name == "Input Dims") return &draft_.shapes;
     if (name == "Input type") return &draft_.types;
+    if (name == "Concrete Inputs" && draft_.name.starts_with(attention_prefix)) return &draft_.values;
     if (name == "Process Group Ranks") return &draft_.ranks;
     return nullptr;
   }
@@ -149,6 +150,8 @@ class Handler final : public nlohmann::json_sax<Json> {
       if (list->size() > most_text_bytes) too_long();
     } else if (in_arguments() && depth_ == arguments_depth()) {
       in_arguments(key_at(depth_), text, whole);
+    } else if (list_depth_ <= 0 && key_at(1) == "deviceProperties") {
+      if (depth_ == 3 && key_at(3) == "name") out_.device = text;
     } else if (list_depth_ <= 0 && key_at(1) == "distributedInfo") {
       if (depth_ == 2 && key_at(2) == "rank" && whole >= 0) out_.rank = whole;
       if (depth_ == 4 && key_at(4) == "pg_size" && whole > 0) out_.group_sizes.insert(whole);
@@ -198,6 +201,7 @@ class Handler final : public nlohmann::json_sax<Json> {
     event.name = texts_.id(draft_.name);
     event.shapes = texts_.id(draft_.shapes);
     event.types = texts_.id(draft_.types);
+    event.values = texts_.id(draft_.values);
     event.thread = texts_.id(draft_.process + "/" + draft_.thread);
     if (!draft_.collective_name.empty()) {
       event.collective = static_cast<std::int32_t>(out_.collectives.size());

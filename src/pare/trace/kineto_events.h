@@ -20,7 +20,7 @@ enum class EventKind : std::uint8_t {
 
 struct KinetoEvent {
   EventKind kind = EventKind::other;
-  Texts::Id name = 0, shapes = 0, types = 0;
+  Texts::Id name = 0, shapes = 0, types = 0, values = 0;
   Texts::Id thread = 0;  // with its process
   double start_us = 0, duration_us = 0;
   std::int64_t external = 0;      // number that an operator and its kernels share; 0: not said
@@ -39,6 +39,7 @@ struct KinetoCollective {
 struct KinetoEvents {
   std::vector<KinetoEvent> events;
   std::vector<KinetoCollective> collectives;
+  std::string device;
   std::optional<std::int64_t> rank;
   std::set<std::int64_t> group_sizes;  // of all groups of the run
 };

@@ -43,6 +43,7 @@ struct Signature {
   Texts::Id name = 0;
   Texts::Id shapes = 0;  // of the inputs: "[[4,16],[16,8],[]]"
   Texts::Id types = 0;   // of the inputs: "[float,c10::BFloat16,Scalar]"
+  Texts::Id values = 0;  // of attention's inputs, where some are numbers: "[,,,0.,True]"
   Phase phase = Phase::unknown;
 
   bool operator==(const Signature&) const = default;
@@ -64,6 +65,8 @@ struct Trace {
   std::vector<Call> calls;
   std::vector<CollectiveCall> collectives;
   std::size_t files = 0;
+  std::string source;             // the format: "kineto" or "chakra"
+  std::string device;             // its name, where the trace says it
   std::string hash;               // of all files
   std::size_t kernels = 0;        // 0: the times are of the CPU
   std::size_t kernels_alone = 0;  // of them, those that no operator could be found for; they are calls themselves
@@ -78,6 +81,9 @@ struct Trace {
 
 /// Adds to every call's whole_s, which holds its own time, the times of what it calls.
 void sum_up(std::vector<Call>& calls, std::size_t first);
+
+/// The operators whose values are kept: those of attention say in them whether it is causal.
+inline constexpr std::string_view attention_prefix = "aten::_scaled_dot_product_";
 
 struct OperatorTimes {
   Signature signature;
