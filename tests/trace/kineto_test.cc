@@ -54,6 +54,14 @@ TEST(Kineto, OwnTimesOnTheCpu) {
   EXPECT_EQ(find(times, trace, "aten::add")->signature.phase, Phase::unknown);
 }
 
+TEST(Kineto, ListsKeepTheirEmptyPlaces) {
+  const Trace trace = parse({event(
+      "cpu_op", "a", 0, 1, R"("Input type": ["", "", "float", ""], "Input Dims": [[], [], [[1, 2], []], [3]])")});
+  const Signature& signature = trace.calls.at(0).signature;
+  EXPECT_EQ(trace.texts[signature.types], "[,,float,]");
+  EXPECT_EQ(trace.texts[signature.shapes], "[[],[],[[1,2],[]],[3]]");
+}
+
 TEST(Kineto, PhasesOfTraining) {
   const Trace trace = parse(
       {event("cpu_op", "aten::mm", 0, 1), event("cpu_op", "autograd::engine::evaluate_function: MmBackward0", 2, 5),

@@ -77,7 +77,8 @@ class Handler final : public nlohmann::json_sax<Json> {
       found_ = true;
     }
     if (std::string* list = listed()) {
-      *list += list->empty() || list->back() == '[' ? "[" : ",[";
+      *list += list_begins_ || list->empty() ? "[" : ",[";
+      list_begins_ = true;
       if (list->size() > most_text_bytes) too_long();
     }
     open();
@@ -87,6 +88,7 @@ class Handler final : public nlohmann::json_sax<Json> {
     if (depth_ == list_depth_) list_depth_ = -1;
     close();
     if (std::string* list = listed()) *list += ']';
+    list_begins_ = false;
     return true;
   }
   bool key(std::string& value) override {
@@ -145,7 +147,8 @@ class Handler final : public nlohmann::json_sax<Json> {
     if (depth_ == event_depth()) {
       in_event(key_at(depth_), text, number, whole);
     } else if (std::string* list = listed()) {
-      if (!list->empty() && list->back() != '[') *list += ',';
+      if (!list_begins_ && !list->empty()) *list += ',';
+      list_begins_ = false;
       *list += text.empty() && whole >= 0 ? std::to_string(whole) : text;
       if (list->size() > most_text_bytes) too_long();
     } else if (in_arguments() && depth_ == arguments_depth()) {
@@ -221,6 +224,7 @@ class Handler final : public nlohmann::json_sax<Json> {
   int depth_ = 0;
   int list_depth_ = 0;  // of the list of events while it is read; -1 behind it
   bool found_ = false;
+  bool list_begins_ = false;  // nothing stands behind the bracket yet
   std::size_t number_ = 0;
   std::array<std::string, 5> keys_;  // by depth
 };
