@@ -57,9 +57,24 @@ def training_step():
     return step
 
 
+def transformer_step():
+    """Two samples of 8 tokens through a layer of width 16 and 4 heads."""
+    linear, norm = torch.nn.Linear, torch.nn.LayerNorm(16)
+    qkv, out, up, down, table = linear(16, 48), linear(16, 16), linear(16, 64), linear(64, 16), torch.nn.Embedding(100, 16)
+
+    def step():
+        x = table(torch.randint(0, 100, (2, 8)))
+        q, k, v = (part.view(2, 8, 4, 4).transpose(1, 2) for part in qkv(norm(x)).chunk(3, -1))
+        mixed = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        x = x + out(mixed.transpose(1, 2).reshape(2, 8, 16))
+        (x + down(torch.nn.functional.gelu(up(x)))).square().mean().backward()
+
+    return step
+
+
 class Kineto(Case):
-    def record(self):
-        step = training_step()
+    def record(self, step=None):
+        step = step or training_step()
         step()
         with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as recorded:
             step()
@@ -100,6 +115,22 @@ class Kineto(Case):
         self.assertEqual(phases["aten::native_layer_norm"], {"forward"})
         self.assertEqual(phases["aten::native_layer_norm_backward"], {"backward"})
         self.assertEqual(phases["aten::addcdiv_"], {"update"})
+
+    def test_profile(self):
+        path, recorded = self.record(transformer_step())
+        details = self.read(path, "-o", self.folder / "out")
+        profile = json.loads((self.folder / "out" / "profile.json").read_text())
+        linear = [f"linear {direction} 16x{sizes} fp32" for direction in ("forward", "backward", "weight")
+                  for sizes in ("16x48", "16x16", "16x64", "64x16")]
+        others = ["normalise forward 16x16", "normalise backward 16x16", "activation forward 1024",
+                  "activation backward 1024", "causal forward 8x8x8x4", "causal backward 8x8x8x4", "embedding forward 16x16",
+                  "embedding weight 16x16"]
+        self.assertEqual(set(profile["operations"]), {*linear, *(f"{key} fp32" for key in others)})
+        gelu = [row.cpu_time_total / row.count for row in recorded.key_averages() if row.key == "aten::gelu"]
+        self.assertAlmostEqual(profile["operations"]["activation forward 1024 fp32"]["seconds"], gelu[0] * 1e-6, places=8)
+        everything = sum(row["own"]["total_s"] for row in details["operators"])
+        told = details["profile"]["mapped_s"] + details["profile"]["unmapped_s"]
+        self.assertAlmostEqual(told, everything, places=7)  # nothing is lost between the two
 
     def test_gzip_is_the_same(self):
         path, _ = self.record()
