@@ -197,12 +197,13 @@ void add_plan(CLI::App& cluster_verb, const Global& global) {
 void add_cluster(CLI::App& app, const Global& global) {
   CLI::App* verb =
       add_verb(app, "cluster", "Training runs", "Hybrid-parallel training: predict a strategy, plan the best one",
-               {"pare cluster predict --help", "pare cluster plan --help"});
+               {"pare cluster plan --help", "pare cluster trace --help"});
   verb->require_subcommand(1);
   add_predict(*verb, global);
   add_plan(*verb, global);
   add_cluster_collective(*verb, global);
   add_cluster_pipeline(*verb, global);
+  add_cluster_trace(*verb, global);
 }
 
 }  // namespace pare::cli
