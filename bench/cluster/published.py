@@ -13,11 +13,12 @@ import json
 import math
 import os
 import pathlib
-import re
 import statistics
 import subprocess
 import sys
 import tempfile
+
+from description import get_key, set_key
 
 PARE = next((a for a in sys.argv[1:] if not a.startswith("-")), None) or sys.exit(__doc__)
 WANTED = [a for a in sys.argv[1:] if not a.startswith("-")][1:]
@@ -130,27 +131,6 @@ class Group:
         for key, value in changes.items():
             text = set_key(text, key, value)
         self.text = text
-
-
-def set_key(text, key, value):
-    """key: "table.key"."""
-    table, name = key.split(".")
-    begin = text.index(f"[{table}]")
-    end = text.find("\n[", begin + 1)
-    end = len(text) if end < 0 else end
-    part = text[begin:end]
-    if re.search(rf"^{name} =", part, flags=re.MULTILINE):
-        part = re.sub(rf"^{name} = [0-9.e+-]+", f"{name} = {value}", part, flags=re.MULTILINE)
-    else:
-        part = part.rstrip() + f"\n{name} = {value}\n"
-    return text[:begin] + part + text[end:]
-
-
-def get_key(text, key):
-    table, name = key.split(".")
-    part = text[text.index(f"[{table}]"):]
-    found = re.search(rf"^{name} = ([0-9.e+-]+)", part, flags=re.MULTILINE)
-    return float(found[1]) if found else None
 
 
 GROUPS = {
