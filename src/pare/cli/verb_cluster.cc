@@ -164,28 +164,30 @@ void add_plan(CLI::App& cluster_verb, const Global& global) {
   verb->add_option("--batch", r->space.batch, "samples of one optimizer step, over all replicas")
       ->required()
       ->check(CLI::Range(1, 1 << 24));
-  verb->add_option("--objective", r->objective, "time or memory")
-      ->check(CLI::IsMember({"time", "memory"}))
-      ->capture_default_str();
+  verb->add_option("--objective", r->objective, "time, money (on fewer nodes too) or memory")->capture_default_str();
   verb->add_option("--largest-micro-batch", r->space.largest_micro_batch, "samples of one pass at most")
       ->check(CLI::Range(1, 1 << 16))
       ->capture_default_str();
   verb->add_flag("--plain-attention", r->plain_attention, "attention writes its scores to memory");
   verb->callback([r, &global] {
     r->space.flash_attention = !r->plain_attention;
+    r->space.objective = cluster::parse_objective(r->objective);
     const auto network = cluster::read_transformer(r->workload.model, r->workload.sequence);
     const auto machine = cluster::read_cluster(r->workload.cluster);
-    std::size_t tried = 0;
-    auto plans = cluster::search(network, machine, r->space, tried);
-    if (r->objective == "memory")
-      std::ranges::stable_sort(plans, {}, [](const cluster::Plan& plan) { return plan.prediction.peak_bytes(); });
+    if (r->space.objective == cluster::Objective::money && machine.price_per_device_hour == 0)
+      throw Error("says no price", r->workload.cluster, "add price_per_device_hour to [nodes]");
+    const cluster::Search found = cluster::search(network, machine, r->space);
     study::Study study = study_of("cluster plan", network, machine);
-    study.conditions["strategies"] = tried;
-    study.conditions["feasible"] = plans.size();
-    // the ten best, and the worst to see what is at stake
-    for (std::size_t i = 0; i < plans.size(); ++i)
-      if (i < 10 || i + 1 == plans.size())
-        study.candidates.push_back(to_candidate(network, plans[i].strategy, machine, plans[i].prediction));
+    study.conditions["objective"] = r->objective;
+    study.conditions["strategies"] = found.tried;
+    study.conditions["feasible"] = found.feasible;
+    study.conditions["pipelines_run"] = found.run;
+    const auto add = [&](const cluster::Plan& plan) {
+      study.candidates.push_back(to_candidate(network, plan.strategy, machine, plan.prediction));
+    };
+    for (const cluster::Plan& plan : found.best) add(plan);
+    // the worst shows what is at stake
+    if (found.feasible > found.best.size()) add(found.worst);
     study.chosen = study.candidates[0].name;
     study::mark_front(study, {"batch_time_s", "peak_bytes"});
     finish(study, global);

@@ -56,7 +56,7 @@ class Predictor {
       times_.push_back({work_s(part.forward), work_s(part.backward), work_s(part.weight)});
   }
 
-  Prediction predict();
+  Outline outline();
 
  private:
   struct PartTime {
@@ -81,7 +81,7 @@ class Predictor {
   }
   double stage_transfer_s(int rank) const;
   double gradient_s(int rank, double parameters, double expert_parameters) const;
-  Interval sum_gradients(int rank, const std::vector<TimedPass>& passes) const;
+  Interval sum_gradients(int rank, double last_pass_s) const;
   double tied_embedding_s() const;
 
   const Transformer& t_;
@@ -152,23 +152,18 @@ double Predictor::gradient_s(int rank, double parameters, double expert_paramete
   return sum(parameters, groups_.replicas) + sum(expert_parameters, groups_.expert_replicas);
 }
 
-/// Gradients of a rank's parts are summed one after the other, from the moment each is there: while the last pass that
-/// makes them runs.
-Interval Predictor::sum_gradients(int rank, const std::vector<TimedPass>& passes) const {
-  const double last = passes.back().time.end_s;
-  if (s_.replicas() == 1) return {last, last};
+/// Gradients of a rank's parts are summed one after the other, from the moment each is there: while the last pass,
+/// which makes them, runs. From its end.
+Interval Predictor::sum_gradients(int rank, double last_pass_s) const {
+  if (s_.replicas() == 1) return {};
   std::vector<const Part*> all;
   for (const auto& chunk : held_[static_cast<std::size_t>(rank)])
     for (const Part* part : chunk)
       if (part->parameters + part->expert_parameters > 0) all.push_back(part);
-  const PassKind kind = s_.pipeline_order().splits_backward() ? PassKind::weight : PassKind::backward;
-  const auto final_pass =
-      std::find_if(passes.rbegin(), passes.rend(), [&](const TimedPass& p) { return p.pass.kind == kind; });
-  const Interval span = final_pass->time;
-  const double step = (span.end_s - span.start_s) / static_cast<double>(all.size());
-  double start = last, end = last;
-  if (s_.overlap_gradients) start = end = span.start_s + step;
-  double made = span.start_s, work = 0;
+  const double step = last_pass_s / static_cast<double>(all.size());
+  double made = -last_pass_s, work = 0;
+  const double start = s_.overlap_gradients ? made + step : 0;
+  double end = start;
   for (auto part = all.rbegin(); part != all.rend(); ++part) {
     made += step;
     const double own = gradient_s(rank, (*part)->parameters, (*part)->expert_parameters);
@@ -176,7 +171,7 @@ Interval Predictor::sum_gradients(int rank, const std::vector<TimedPass>& passes
     work += own;
   }
   if (s_.overlap_gradients)  // the pass they run beside is slower for it
-    end = std::max(end, last + c_.device.overlap_slowdown * std::min(work, span.end_s - span.start_s));
+    end = std::max(end, c_.device.overlap_slowdown * std::min(work, last_pass_s));
   return {start, end};
 }
 
@@ -189,16 +184,12 @@ double Predictor::tied_embedding_s() const {
                              bytes_of(s_.gradients) * static_cast<double>(t_.vocabulary * t_.hidden) / s_.tensor, pair);
 }
 
-Prediction Predictor::predict() {
-  const Pipeline pipeline = s_.pipeline_order();
+Outline Predictor::outline() {
+  Outline o{.pipeline = s_.pipeline_order(), .step_s = c_.device.step_s, .measured = costs_.measured()};
+  const Pipeline& pipeline = o.pipeline;
   const auto starts = stage_starts(parts_.order.size() - 2, pipeline.stages());
-
-  Prediction p;
-  p.measured = costs_.measured();
-  p.ranks.resize(static_cast<std::size_t>(s_.pipeline));
-  held_.resize(p.ranks.size());
-  std::vector<StageTimes> times;
-  std::vector<double> transfers;
+  o.ranks.resize(static_cast<std::size_t>(s_.pipeline));
+  held_.resize(o.ranks.size());
   for (int stage = 0; stage < pipeline.stages(); ++stage) {
     const int rank = stage % s_.pipeline;
     WorkTime forward, backward, weight;
@@ -211,7 +202,7 @@ Prediction Predictor::predict() {
       weight += part.weight;
       chunk.push_back(&parts_.at(i));
     }
-    RankActivity& activity = p.ranks[static_cast<std::size_t>(rank)];
+    RankActivity& activity = o.ranks[static_cast<std::size_t>(rank)];
     activity.parts += static_cast<std::int64_t>(chunk.size());
     const double slow = slowness(rank), overhead = s_.pipeline > 1 ? c_.device.pass_s : 0;
     for (WorkTime* w : {&forward, &backward, &weight}) {
@@ -221,26 +212,22 @@ Prediction Predictor::predict() {
       activity.tensor_communication_s += s_.micro_batches() * w->communication_s;
     }
     if (pipeline.splits_backward()) {
-      times.push_back({forward.total_s() + overhead, backward.total_s() + overhead, weight.total_s() + overhead});
+      o.times.push_back({forward.total_s() + overhead, backward.total_s() + overhead, weight.total_s() + overhead});
     } else {
       backward += weight;
-      times.push_back({forward.total_s() + overhead, backward.total_s() + overhead, 0});
+      o.times.push_back({forward.total_s() + overhead, backward.total_s() + overhead, 0});
     }
-    transfers.push_back(s_.pipeline > 1 ? stage_transfer_s(rank) : 0);
+    o.transfer_s.push_back(s_.pipeline > 1 ? stage_transfer_s(rank) : 0);
   }
-  p.timeline = run_pipeline(pipeline, times, transfers);
-
-  double ready = 0, optimizer_s = 0;
   for (int r = 0; r < s_.pipeline; ++r) {
-    RankActivity& activity = p.ranks[static_cast<std::size_t>(r)];
-    const auto& passes = p.timeline.ranks[static_cast<std::size_t>(r)];
+    RankActivity& activity = o.ranks[static_cast<std::size_t>(r)];
     const auto& held = held_[static_cast<std::size_t>(r)];
-    Interval gradients = sum_gradients(r, passes);
+    const StageTimes& first = o.times[static_cast<std::size_t>(r)];
+    Interval gradients = sum_gradients(r, pipeline.splits_backward() ? first.weight_s : first.backward_s);
     if (r == 0 || r == s_.pipeline - 1) gradients.end_s += tied_embedding_s();
-    p.gradients.push_back(gradients);
+    o.gradients.push_back(gradients);
     activity.gradients_s = gradients.end_s - gradients.start_s;
-    activity.exposed_gradients_s = std::max(0.0, gradients.end_s - passes.back().time.end_s);
-    ready = std::max(ready, gradients.end_s);
+    activity.exposed_gradients_s = std::max(0.0, gradients.end_s);
     double parameters = 0;
     for (const auto& chunk : held)
       for (const Part* part : chunk) parameters += part->parameters + part->expert_parameters;
@@ -250,29 +237,29 @@ Prediction Predictor::predict() {
                          s_.weights};
     const double own = costs_.operation_s(step) * slowness(r);
     activity.compute_s += own;
-    optimizer_s = std::max(optimizer_s, own);
+    o.optimizer_s = std::max(o.optimizer_s, own);
     activity.memory = device_memory(s_, r, held);
   }
-  p.optimizer = {ready, ready + optimizer_s};
-  p.batch_time_s = p.optimizer.end_s + c_.device.step_s;
-  double passing = 0;
-  for (RankActivity& activity : p.ranks) {
-    const double own = activity.compute_s + activity.tensor_communication_s;
-    activity.idle_s = std::max(0.0, p.batch_time_s - own - activity.exposed_gradients_s);
-  }
-  for (const auto& rank : p.timeline.ranks)
-    for (const TimedPass& pass : rank) passing += pass.time.end_s - pass.time.start_s;
-  p.bubble_share = p.timeline.end_s > 0 ? 1 - passing / (s_.pipeline * p.timeline.end_s) : 0;
-  return p;
+  return o;
 }
 
-}  // namespace
-
-double Prediction::peak_bytes() const {
+double peak(const std::vector<RankActivity>& ranks) {
   double most = 0;
   for (const RankActivity& rank : ranks) most = std::max(most, rank.memory.total());
   return most;
 }
+
+}  // namespace
+
+double Outline::peak_bytes() const { return peak(ranks); }
+
+Interval Outline::optimizer(const std::vector<double>& ends) const {
+  double ready = 0;
+  for (std::size_t r = 0; r < ends.size(); ++r) ready = std::max(ready, ends[r] + gradients[r].end_s);
+  return {ready, ready + optimizer_s};
+}
+
+double Prediction::peak_bytes() const { return peak(ranks); }
 
 double Prediction::exposed_communication_s() const {
   double most = 0;
@@ -292,8 +279,36 @@ std::vector<std::size_t> stage_starts(std::size_t layers, int stages) {
   return starts;
 }
 
+Outline outline(const Transformer& t, const Strategy& s, const Cluster& c, const Costs& costs) {
+  return Predictor(t, s, c, costs).outline();
+}
+
+Prediction predict(const Outline& o, Keep keep) {
+  Prediction p{.ranks = o.ranks,
+               .timeline = run_pipeline(o.pipeline, o.times, o.transfer_s, keep),
+               .gradients = o.gradients,
+               .measured = o.measured};
+  std::vector<double> ends;
+  for (std::size_t r = 0; r < p.ranks.size(); ++r) {
+    ends.push_back(p.timeline.spans[r].end_s);
+    p.gradients[r].start_s += ends[r];
+    p.gradients[r].end_s += ends[r];
+  }
+  p.optimizer = o.optimizer(ends);
+  p.batch_time_s = o.batch_time_s(ends);
+  for (RankActivity& activity : p.ranks) {
+    const double own = activity.compute_s + activity.tensor_communication_s;
+    activity.idle_s = std::max(0.0, p.batch_time_s - own - activity.exposed_gradients_s);
+  }
+  double passing = 0;
+  for (const StageTimes& stage : o.times)
+    passing += o.pipeline.micro_batches * (stage.forward_s + stage.backward_s + stage.weight_s);
+  if (o.pipeline.ranks > 1) p.bubble_share = 1 - passing / (o.pipeline.ranks * p.timeline.end_s);
+  return p;
+}
+
 Prediction predict(const Transformer& t, const Strategy& s, const Cluster& c, const Costs& costs) {
-  return Predictor(t, s, c, costs).predict();
+  return predict(outline(t, s, c, costs));
 }
 
 Prediction predict(const Transformer& t, const Strategy& s, const Cluster& c) {

@@ -42,6 +42,7 @@ std::string words(const std::string& cost) {
       {"batch_time_s", "time a batch"},
       {"tokens_per_s", "tokens a second"},
       {"flop_utilisation", "utilisation"},
+      {"exposed_communication_s", "exposed communication"},
   };
   if (const auto found = known.find(cost); found != known.end()) return found->second;
   std::string out = cost;
