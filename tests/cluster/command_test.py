@@ -54,7 +54,7 @@ class Cluster(unittest.TestCase):
                    "--tensor-parallel", 2, "--pipeline-parallel", 4, "--batch", 32, "--schedule", "zb-h1", "-o", out, "--json")
         (one,) = self.candidates(run)
         devices = one["details"]["devices"]
-        self.assertEqual(sum(d["layers"] for d in devices), GPT["n_layer"])
+        self.assertEqual(sum(d["parts"] for d in devices), GPT["n_layer"] + 2)
         self.assertEqual(sum(d["devices"] for d in devices), 16)
         events = [e for e in json.loads((out / "trace.json").read_text())["traceEvents"] if e["ph"] == "X"]
         end = max(e["ts"] + e["dur"] for e in events)

@@ -70,10 +70,10 @@ void add_predict(CLI::App& cluster_verb, const Global& global) {
   struct Request {
     Workload workload;
     cluster::Strategy strategy;
-    std::string schedule = "1f1b", recompute = "none", precision = "bf16", weights, gradients = "fp32";
+    std::string schedule = "1f1b", recompute = "none", precision = "bf16", weights, gradients = "fp32",
+                tensor_overlap = "weights";
     std::string profile, slow_device, slow_link;
-    bool plain_attention = false, no_overlap = false, no_tensor_overlap = false, no_scatter_gather = false,
-         no_dropout = false;
+    bool plain_attention = false, no_overlap = false, no_scatter_gather = false, no_dropout = false, eager = false;
   };
   auto r = std::make_shared<Request>();
   add_workload(*verb, r->workload);
@@ -98,10 +98,17 @@ void add_predict(CLI::App& cluster_verb, const Global& global) {
   verb->add_option("--weights", r->weights, "kept and gathered in (default: the precision, 16 bits of fp8)");
   verb->add_option("--gradients", r->gradients, "kept and summed in")->capture_default_str();
   verb->add_flag("--plain-attention", r->plain_attention, "attention writes its scores to memory");
+  verb->add_flag("--eager", r->eager,
+                 "normalisation, rotary positions and gates run kernel by kernel, as eager PyTorch does");
   verb->add_flag("--no-dropout", r->no_dropout, "the network trains without dropout");
-  verb->add_flag("--no-overlap", r->no_overlap, "gradients are summed only when backward is done");
-  verb->add_flag("--no-tensor-overlap", r->no_tensor_overlap,
-                 "tensor-parallel sums of gradients do not run beside the gradients of weights");
+  verb->add_flag("--no-overlap", r->no_overlap, "no gradients are summed or weights gathered while something computes");
+  verb->add_option("--tensor-overlap", r->tensor_overlap,
+                   "tensor-parallel sums that run beside computation: none, weights (gradients' beside those of "
+                   "weights) or all")
+      ->capture_default_str();
+  verb->add_option("--gathers-per-layer", s.gathers_per_layer, "of ZeRO stage 3: 1 as FSDP, one a tensor as DeepSpeed")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
   verb->add_flag("--no-scatter-gather", r->no_scatter_gather, "every tensor rank sends all it has to the next stage");
   verb->add_option("--profile", r->profile, "measured times of events, of pare cluster profile");
   verb->add_option("--slow-device", r->slow_device, "a straggler: its number and how many times slower, 3:1.2");
@@ -112,9 +119,10 @@ void add_predict(CLI::App& cluster_verb, const Global& global) {
     strategy.recompute = cluster::parse_recompute(r->recompute);
     strategy.flash_attention = !r->plain_attention;
     strategy.overlap_gradients = !r->no_overlap;
-    strategy.overlap_tensor = !r->no_tensor_overlap;
+    strategy.tensor_overlap = cluster::parse_tensor_overlap(r->tensor_overlap);
     strategy.scatter_gather = !r->no_scatter_gather;
     strategy.dropout = !r->no_dropout;
+    strategy.fused = !r->eager;
     strategy.precision = cluster::parse_precision(r->precision, "--precision");
     strategy.weights = !r->weights.empty() ? cluster::parse_precision(r->weights, "--weights")
                        : strategy.precision == cluster::Precision::float8 ? cluster::Precision::bfloat16
@@ -191,12 +199,13 @@ void add_plan(CLI::App& cluster_verb, const Global& global) {
 void add_cluster(CLI::App& app, const Global& global) {
   CLI::App* verb =
       add_verb(app, "cluster", "Training runs", "Hybrid-parallel training: predict a strategy, plan the best one",
-               {"pare cluster predict --help", "pare cluster plan --help"});
+               {"pare cluster plan --help", "pare cluster trace --help"});
   verb->require_subcommand(1);
   add_predict(*verb, global);
   add_plan(*verb, global);
   add_cluster_collective(*verb, global);
   add_cluster_pipeline(*verb, global);
+  add_cluster_trace(*verb, global);
 }
 
 }  // namespace pare::cli

@@ -31,9 +31,26 @@ class Builder {
     return {OperationKind::linear, Direction::forward, {rows, inner, columns, 1}, s_.precision, count};
   }
 
+  /// Of activations: in 16 bits beside products in 8. Where weights are kept in float32 and only products are cast
+  /// (automatic mixed precision), in float32.
+  Precision activation_precision() const {
+    if (s_.weights == Precision::float32) return Precision::float32;
+    return s_.precision == Precision::float8 ? Precision::bfloat16 : s_.precision;
+  }
+
   Operation moving(OperationKind kind, std::int64_t a, std::int64_t b = 1, int count = 1) const {
-    const Precision p = s_.precision == Precision::float8 ? Precision::bfloat16 : s_.precision;
-    return {kind, Direction::forward, {a, b, 1, 1}, p, count};
+    return {kind, Direction::forward, {a, b, 1, 1}, activation_precision(), count};
+  }
+
+  /// What eager PyTorch runs one by one where a compiler or hand-written kernels fuse: the steps of a root-mean-square
+  /// normalisation in float32, of rotary positions, of a gate.
+  std::vector<Operation> unfused() const {
+    if (s_.fused || !t_.gated) return {};
+    const std::int64_t n = tokens(), rotated = n * t_.head_width * (share(t_.heads) + share(t_.kv_heads));
+    Operation normalise = moving(OperationKind::copy, spread(n) * t_.hidden, 1, 2 * 6);
+    Operation rotate = moving(OperationKind::copy, rotated, 1, 4);
+    normalise.precision = rotate.precision = Precision::float32;
+    return {normalise, rotate, moving(OperationKind::copy, n * share(t_.feed_forward))};
   }
 
   /// Scores and their product with the values, all heads of the micro-batch at once.
@@ -83,9 +100,11 @@ Part Builder::layer() const {
     products.push_back(linear(n, inner, h));
   }
   const std::vector<Operation> core = attention();
-  const std::vector<Operation> moving_parts{
+  std::vector<Operation> moving_parts{
       moving(OperationKind::normalise, spread(n), h, 2), moving(OperationKind::residual, spread(n) * h, 1, 2),
       moving(t_.gated ? OperationKind::gate : OperationKind::activation, routed * inner)};
+
+  append(moving_parts, unfused());
 
   append(part.forward.operations, products);
   append(part.forward.operations, core);
@@ -130,19 +149,21 @@ void Builder::add_tensor_communication(Part& part) const {
       work.communications.push_back({CollectiveKind::all_reduce, bytes, Axis::tensor, count, hidden});
     }
   };
-  sums(part.forward, 2, false);
-  if (s_.recompute == Recompute::full) sums(part.backward, 2, false);
-  if (!s_.overlap_tensor || s_.pipeline_order().splits_backward()) {
-    sums(part.backward, 2, false);
-    return;
-  }
-  // the sums of gradients run beside the gradients of weights; of sequence parallelism's gathers only those of inputs
+  const bool all = s_.tensor_overlap == TensorOverlap::all;
+  sums(part.forward, 2, all);
+  if (s_.recompute == Recompute::full) sums(part.backward, 2, all);
   if (s_.sequence_parallel) {
+    // the inputs, kept spread, are gathered once more for the gradients of weights
+    part.weight.communications.push_back({CollectiveKind::all_gather, bytes, Axis::tensor, 2, true});
+  }
+  const bool beside = s_.tensor_overlap != TensorOverlap::none;
+  if (!beside || all || s_.pipeline_order().splits_backward())
+    sums(part.backward, 2, all);
+  else if (!s_.sequence_parallel)
+    sums(part.weight, 2, true);
+  else {
     part.backward.communications.push_back({CollectiveKind::all_gather, bytes, Axis::tensor, 2});
     part.weight.communications.push_back({CollectiveKind::reduce_scatter, bytes, Axis::tensor, 2, true});
-    part.weight.communications.push_back({CollectiveKind::all_gather, bytes, Axis::tensor, 2, true});
-  } else {
-    sums(part.weight, 2, true);
   }
 }
 
@@ -157,18 +178,20 @@ void Builder::add_context_communication(Part& part) const {
     part.backward.communications.push_back({CollectiveKind::exchange, bytes, Axis::context, 1, true});
 }
 
-/// ZeRO: stage 3 gathers weights before they are used, the next part's while this one computes; stages 2 and 3 sum
-/// gradients as they appear.
+/// ZeRO: stage 3 gathers weights before they are used, stages 2 and 3 sum gradients as they appear; with overlap the
+/// next part's while this one computes.
 void Builder::add_shard_communication(Part& part) const {
   if (s_.zero < 2 || s_.replicas() == 1) return;
   const double parameters = part.parameters + part.expert_parameters;
-  const Communication gather{CollectiveKind::all_gather, bytes_of(s_.weights) * parameters, Axis::shard, 1, true};
+  const int count = s_.zero == 3 ? s_.gathers_per_layer : 1;
+  const Communication gather{CollectiveKind::all_gather, bytes_of(s_.weights) * parameters / count, Axis::shard, count,
+                             s_.overlap_gradients};
   if (s_.zero == 3) {
     part.forward.communications.push_back(gather);
     part.backward.communications.push_back(gather);
   }
-  part.weight.communications.push_back(
-      {CollectiveKind::reduce_scatter, bytes_of(s_.gradients) * parameters, Axis::shard, 1, true});
+  part.weight.communications.push_back({CollectiveKind::reduce_scatter, bytes_of(s_.gradients) * parameters / count,
+                                        Axis::shard, count, s_.overlap_gradients});
 }
 
 Part Builder::embedding() const {

@@ -28,6 +28,7 @@ enum class OperationKind {
   activation,  // elements
   gate,        // elements: activation of one half times the other
   residual,    // elements: bias, dropout and addition
+  copy,        // elements: one step of something that is not fused, reading and writing them
   embedding,   // tokens, width: rows of a table
   loss,        // tokens, classes: cross-entropy of logits
   optimizer    // parameters: Adam

@@ -11,12 +11,19 @@ namespace pare::cluster {
 namespace {
 
 constexpr std::array<std::string_view, 3> recomputes{"none", "selective", "full"};
+constexpr std::array<std::string_view, 3> tensor_overlaps{"none", "weights", "all"};
 
 }  // namespace
 
 std::string_view name(Recompute recompute) { return recomputes[static_cast<std::size_t>(recompute)]; }
 
 Recompute parse_recompute(const std::string& name) { return parse_name<Recompute>(recomputes, name, "--recompute"); }
+
+std::string_view name(TensorOverlap overlap) { return tensor_overlaps[static_cast<std::size_t>(overlap)]; }
+
+TensorOverlap parse_tensor_overlap(const std::string& name) {
+  return parse_name<TensorOverlap>(tensor_overlaps, name, "--tensor-overlap");
+}
 
 std::string Strategy::label() const {
   std::string out = fmt::format("d{} t{} p{} b{}", data, tensor, pipeline, micro_batch);
@@ -73,8 +80,9 @@ void check(const Strategy& s, const Transformer& t, const Cluster& c) {
                      "--sequence-parallel");
   if (t.sequence % (2 * static_cast<std::int64_t>(s.context)) && s.context > 1)
     throw UsageError(fmt::format("{} tokens are no multiple of twice that", t.sequence), "--context-parallel");
-  if (t.layers < 1LL * s.pipeline * s.chunks)
-    throw UsageError(fmt::format("{} layers are fewer than {} stages", t.layers, 1LL * s.pipeline * s.chunks),
+  // embedding and head may be stages of their own
+  if (t.layers + 2 < 1LL * s.pipeline * s.chunks)
+    throw UsageError(fmt::format("{} layers are too few for {} stages", t.layers, 1LL * s.pipeline * s.chunks),
                      "--pipeline-parallel");
   check(s.pipeline_order());
 }
