@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-namespace pare::cluster::kernels {
+namespace pare::cluster::kernel {
 namespace {
 
 constexpr double epsilon = 1e-5;
@@ -119,10 +119,12 @@ at::Tensor loss_backward(const Exponents& e, const at::Tensor& targets, std::int
 }
 
 void adam(at::Tensor parameters, at::Tensor gradient, AdamState& state, double learning_rate) {
+  // larger than what rounding leaves of gradients that are none, as that of the keys' bias
+  constexpr double divisor_floor = 1e-6;
   state.step.add_(1);
   at::_fused_adam_({parameters}, {gradient}, {state.first}, {state.second}, {}, {state.step}, learning_rate, 0.9, 0.95,
-                   /*weight_decay=*/0, /*eps=*/1e-8, /*amsgrad=*/false, /*maximize=*/false);
+                   /*weight_decay=*/0, divisor_floor, /*amsgrad=*/false, /*maximize=*/false);
   gradient.zero_();
 }
 
-}  // namespace pare::cluster::kernels
+}  // namespace pare::cluster::kernel

@@ -3,7 +3,7 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
-namespace pare::cluster::kernels {
+namespace pare::cluster::kernel {
 
 // x: [rows, inner]; weight: [columns, inner]; bias: [columns] or undefined; dy: [rows, columns].
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
@@ -65,4 +65,4 @@ struct AdamState {
 };
 void adam(at::Tensor parameters, at::Tensor gradient, AdamState& state, double learning_rate);
 
-}  // namespace pare::cluster::kernels
+}  // namespace pare::cluster::kernel

@@ -33,12 +33,12 @@ class Compute {
   at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
   at::Tensor linear_backward(const at::Tensor& dy, const at::Tensor& weight);
   void linear_weight(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& dweight, const at::Tensor& dbias);
-  kernels::Normalised normalise(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
-  at::Tensor normalise_backward(const at::Tensor& dy, const at::Tensor& x, const kernels::Normalised& saved,
+  kernel::Normalised normalise(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
+  at::Tensor normalise_backward(const at::Tensor& dy, const at::Tensor& x, const kernel::Normalised& saved,
                                 const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& dweight,
                                 const at::Tensor& dbias);
-  kernels::Attended attend(const at::Tensor& qkv, std::int64_t samples, std::int64_t heads);
-  at::Tensor attend_backward(const at::Tensor& dy, const at::Tensor& qkv, const kernels::Attended& saved,
+  kernel::Attended attend(const at::Tensor& qkv, std::int64_t samples, std::int64_t heads);
+  at::Tensor attend_backward(const at::Tensor& dy, const at::Tensor& qkv, const kernel::Attended& saved,
                              std::int64_t samples, std::int64_t heads);
   at::Tensor gelu(const at::Tensor& x);
   at::Tensor gelu_backward(const at::Tensor& dy, const at::Tensor& x);
@@ -51,11 +51,11 @@ class Compute {
   at::Tensor add_positions(const at::Tensor& x, const at::Tensor& table, std::int64_t samples);
   void add_positions_weight(const at::Tensor& dy, const at::Tensor& dtable, std::int64_t samples);
   at::Tensor loss_most(const at::Tensor& logits);
-  kernels::Exponents loss_exponents(const at::Tensor& logits, const at::Tensor& most, const at::Tensor& targets,
+  kernel::Exponents loss_exponents(const at::Tensor& logits, const at::Tensor& most, const at::Tensor& targets,
                                     std::int64_t first);
-  at::Tensor loss_backward(const kernels::Exponents& exponents, const at::Tensor& targets, std::int64_t first,
+  at::Tensor loss_backward(const kernel::Exponents& exponents, const at::Tensor& targets, std::int64_t first,
                            double scale);
-  void adam(const at::Tensor& parameters, const at::Tensor& gradient, kernels::AdamState& state, double learning_rate);
+  void adam(const at::Tensor& parameters, const at::Tensor& gradient, kernel::AdamState& state, double learning_rate);
 
  private:
   /// run() and the event's time, or what empty() gives and the profile's.

@@ -18,7 +18,7 @@ class Embedding : public Layer {
   }
 
   at::Tensor forward(int micro_batch, const at::Tensor&) override {
-    at::Tensor x = r_.compute.embed(r_.tokens(micro_batch), r_.parameters.value(words_), first_);
+    at::Tensor x = r_.compute.embed(r_.at(micro_batch).tokens, r_.parameters.value(words_), first_);
     r_.others.sum_tensor(x);
     return r_.compute.add_positions(x, r_.parameters.value(positions_), r_.samples());
   }
@@ -30,7 +30,7 @@ class Embedding : public Layer {
 
   void weight(int micro_batch) override {
     const at::Tensor dy = gradients_.extract(micro_batch).mapped();
-    r_.compute.embed_weight(dy, r_.tokens(micro_batch), first_, r_.parameters.gradient(words_));
+    r_.compute.embed_weight(dy, r_.at(micro_batch).tokens, first_, r_.parameters.gradient(words_));
     r_.compute.add_positions_weight(dy, r_.parameters.gradient(positions_), r_.samples());
   }
 
@@ -92,8 +92,8 @@ class Block : public Layer {
  private:
   struct Saved {
     at::Tensor x, qkv, middle, up, active;
-    kernels::Normalised norm[2];
-    kernels::Attended attended;
+    kernel::Normalised norm[2];
+    kernel::Attended attended;
     at::Tensor dy, dup, dmiddle, dqkv;
   };
 
@@ -102,7 +102,7 @@ class Block : public Layer {
   /// Queries, keys and values as one matrix.
   static at::Tensor flat(const at::Tensor& qkv) { return qkv.flatten(0, 1); }
 
-  kernels::Normalised normalise(const at::Tensor& x, const Matrix& norm) {
+  kernel::Normalised normalise(const at::Tensor& x, const Matrix& norm) {
     return r_.compute.normalise(x, value(norm.weight), value(norm.bias));
   }
 
@@ -114,7 +114,7 @@ class Block : public Layer {
   }
 
   /// Back through a normalisation that a residual connection goes around; dy: this rank's part of the sum.
-  at::Tensor through_norm(const at::Tensor& dy, const at::Tensor& x, const kernels::Normalised& saved,
+  at::Tensor through_norm(const at::Tensor& dy, const at::Tensor& x, const kernel::Normalised& saved,
                           const Matrix& norm, const at::Tensor& around) {
     r_.others.sum_tensor(dy);
     const at::Tensor dx = r_.compute.normalise_backward(dy, x, saved, value(norm.weight), value(norm.bias),
@@ -150,16 +150,16 @@ class Head : public Layer {
     const at::Tensor logits = r_.compute.linear(s.norm.y, r_.parameters.value(words_), {});
     const at::Tensor most = r_.compute.loss_most(logits);
     r_.others.most_tensor(most);
-    s.exponents = r_.compute.loss_exponents(logits, most, r_.targets(micro_batch), first_);
+    s.exponents = r_.compute.loss_exponents(logits, most, r_.at(micro_batch).targets, first_);
     r_.others.sum_tensor(s.exponents.sums);
-    if (!r_.compute.sleeping()) r_.loss += kernels::loss_value(s.exponents);
+    if (!r_.compute.sleeping()) r_.loss += kernel::loss_value(s.exponents);
     return {};
   }
 
   at::Tensor backward(int micro_batch, const at::Tensor&) override {
     Saved& s = saved_.at(micro_batch);
     const double tokens = static_cast<double>(r_.settings.strategy.batch * r_.settings.network.sequence);
-    s.dlogits = r_.compute.loss_backward(s.exponents, r_.targets(micro_batch), first_, 1 / tokens);
+    s.dlogits = r_.compute.loss_backward(s.exponents, r_.at(micro_batch).targets, first_, 1 / tokens);
     const at::Tensor dy = r_.compute.linear_backward(s.dlogits, r_.parameters.value(words_));
     r_.others.sum_tensor(dy);
     return r_.compute.normalise_backward(dy, s.x, s.norm, r_.parameters.value(norm_.weight),
@@ -175,8 +175,8 @@ class Head : public Layer {
  private:
   struct Saved {
     at::Tensor x, dlogits;
-    kernels::Normalised norm;
-    kernels::Exponents exponents;
+    kernel::Normalised norm;
+    kernel::Exponents exponents;
   };
 
   Rank& r_;

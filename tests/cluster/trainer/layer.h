@@ -10,6 +10,14 @@
 
 namespace pare::cluster::trainer {
 
+/// What is learned: for each token the next word, from the word or from random features.
+struct MicroBatch {
+  at::Tensor tokens, targets;  // [rows] int64
+  at::Tensor features;         // [rows, hidden], for a perceptron
+};
+
+MicroBatch micro_batch(const Settings& settings, const Place& place, int index);
+
 /// What the pieces of a rank share.
 struct Rank {
   const Settings& settings;
@@ -17,14 +25,12 @@ struct Rank {
   Compute& compute;
   Communicator& others;
   Parameters& parameters;
-  double loss = 0;  // sum over the tokens of the micro-batches since it was last cleared
+  std::vector<MicroBatch> data;  // by micro-batch
+  double loss = 0;               // sum over the tokens of the micro-batches since it was last cleared
 
   std::int64_t samples() const { return settings.strategy.micro_batch; }
   std::int64_t rows() const { return samples() * settings.network.sequence; }
-  /// What is learned: whole numbers below `below`, [rows], the same for a sample wherever it is trained.
-  at::Tensor tokens(int micro_batch) const;
-  at::Tensor targets(int micro_batch) const;
-  at::Tensor features(int micro_batch) const;  // [rows, hidden]
+  const MicroBatch& at(int micro_batch) const { return data[static_cast<std::size_t>(micro_batch)]; }
 };
 
 /// Keeps what each micro-batch needs from forward to weight.

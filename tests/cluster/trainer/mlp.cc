@@ -12,7 +12,7 @@ using Start = Parameters::Start;
 class Features : public Layer {
  public:
   explicit Features(Rank& rank) : r_(rank) {}
-  at::Tensor forward(int micro_batch, const at::Tensor&) override { return r_.features(micro_batch); }
+  at::Tensor forward(int micro_batch, const at::Tensor&) override { return r_.at(micro_batch).features; }
   at::Tensor backward(int, const at::Tensor&) override { return {}; }
   void weight(int) override {}
 

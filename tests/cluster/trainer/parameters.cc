@@ -57,6 +57,18 @@ void Parameters::allocate(bool filled) {
   }
 }
 
+std::vector<at::Tensor> Parameters::gradients_by_part() const {
+  std::vector<at::Tensor> out;
+  for (std::size_t part = 0; part < parts_.size(); ++part) {
+    const std::size_t end = part + 1 < parts_.size() ? parts_[part + 1] : size();
+    if (parts_[part] == end) continue;
+    const std::int64_t begin = gradients_[parts_[part]].storage_offset();
+    const std::int64_t behind = gradients_[end - 1].storage_offset() + gradients_[end - 1].numel();
+    out.push_back(flat_gradient_.narrow(0, begin, behind - begin));
+  }
+  return out;
+}
+
 void Parameters::save(const std::filesystem::path& folder) const {
   for (std::size_t i = 0; i < size(); ++i)
     write_file(folder / name(i), {static_cast<const char*>(values_[i].const_data_ptr()), values_[i].nbytes()});

@@ -21,12 +21,17 @@ class Parameters {
   /// dimension `split`, or the whole where that is -1. The number it is asked for by.
   std::size_t add(const std::string& name, std::vector<std::int64_t> shape, int split, Start start);
 
+  /// What is declared from here on belongs to another part of the network.
+  void begin_part() { parts_.push_back(declared_.size()); }
+
   /// Makes room for all that were declared. filled: with values that do not depend on how the network is spread.
   void allocate(bool filled);
 
   const at::Tensor& value(std::size_t i) const { return values_[i]; }
   const at::Tensor& gradient(std::size_t i) const { return gradients_[i]; }
   const at::Tensor& all_gradients() const { return flat_gradient_; }
+  /// Slices of all_gradients, one for each part that has parameters.
+  std::vector<at::Tensor> gradients_by_part() const;
   const at::Tensor& all_values() const { return flat_; }
   std::size_t size() const { return declared_.size(); }
   const std::string& name(std::size_t i) const { return declared_[i].name; }
@@ -49,6 +54,7 @@ class Parameters {
 
   int tensor_, width_;
   std::vector<Declared> declared_;
+  std::vector<std::size_t> parts_;  // the first parameter of each
   std::vector<at::Tensor> values_, gradients_;
   at::Tensor flat_, flat_gradient_;
 };

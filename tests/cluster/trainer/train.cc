@@ -1,7 +1,6 @@
 #include "train.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -9,6 +8,7 @@
 
 #include "layer.h"
 #include "pare/base/error.h"
+#include "pare/base/temporary.h"
 #include "pare/cluster/ranks.h"
 #include "pare/runtime/block_cache.h"
 
@@ -17,24 +17,6 @@ namespace {
 
 using nlohmann::json;
 
-/// A folder of this process's own, removed at the end.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "pare-ranks-XXXXXX").string();
-    if (!::mkdtemp(name.data())) throw Error("cannot be made", name);
-    path_ = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
 class Trainer {
  public:
   Trainer(const Settings& settings, int rank, const std::filesystem::path& store)
@@ -42,9 +24,11 @@ class Trainer {
         compute_(settings.sleeps),
         others_(settings.strategy, rank, store, compute_),
         parameters_(place(settings.strategy, rank).tensor, settings.strategy.tensor),
-        rank_{settings, place(settings.strategy, rank), compute_, others_, parameters_},
+        rank_{settings, place(settings.strategy, rank), compute_, others_, parameters_, {}},
         stage_(make_stage(rank_)),
         order_(passes(settings.strategy.pipeline_order(), rank_.place.stage)) {
+    for (int m = 0; m < settings.strategy.micro_batches(); ++m)
+      rank_.data.push_back(micro_batch(settings, rank_.place, m));
     parameters_.allocate(!compute_.sleeping());
     adam_ = {at::zeros_like(parameters_.all_values()), at::zeros_like(parameters_.all_values()), at::zeros({})};
   }
@@ -77,7 +61,8 @@ class Trainer {
     others_.expect(s.micro_batches(), rank_.rows(), settings_.network.hidden);
     for (const Pass& pass : order_) run(pass);
     others_.finish_sending();
-    others_.sum_replicas(parameters_.all_gradients());
+    // part by part, as pare counts on: the gradients of a layer are one sum
+    for (const at::Tensor& gradients : parameters_.gradients_by_part()) others_.sum_replicas(gradients);
     compute_.adam(parameters_.all_values(), parameters_.all_gradients(), adam_, settings_.learning_rate);
     compute_.settle();
     const auto end = Clock::now();
@@ -120,7 +105,7 @@ class Trainer {
   Rank rank_;
   std::vector<std::unique_ptr<Layer>> stage_;
   std::vector<Pass> order_;
-  kernels::AdamState adam_;
+  kernel::AdamState adam_;
 };
 
 void check_trainable(const Settings& s) {
@@ -170,7 +155,7 @@ Result gathered(const Settings& settings, const std::vector<std::string>& said) 
 
 Result train(const Settings& settings) {
   check_trainable(settings);
-  const TemporaryFolder folder;
+  const TemporaryFolder folder("pare-trainer");
   const auto said = run_ranks(settings.strategy.devices(), [&](int rank) {
     runtime::use_block_cache();
     return Trainer(settings, rank, folder.path() / "store").run().dump();
