@@ -1,113 +1,276 @@
-"""Predictions beside published training runs (PARE_ASSETS/cluster): python3 bench/cluster/published.py PARE [-v]
+"""Predictions beside published training runs (PARE_ASSETS/cluster): python3 bench/cluster/published.py PARE [-v] [GROUP]...
 
-The device's description is clusters/dgx-a100-80gb.toml with the machine's own count of nodes and links: once as it is, once
-with four of its figures fitted to the rows marked "fit"; rows marked "predict" are only predicted. Beside pare: the
-constant predictor, the mean FLOP/s of the fit rows. -v: every row.
+Every group of runs has a machine: a description of clusters/ with the node count and links that its source states. Its
+rows marked "fit" fit a few figures of that description, fewer than they are, by coordinate descent on the mean error of
+logarithms; rows marked "predict" are only predicted, with and without the fit. Beside them: the constant predictor, the
+mean FLOP/s of the fit rows. Where a source leaves micro-batch, interleave or recomputation open, the fastest choice that
+fits the memory is predicted; -v prints every row and names it.
 """
+import concurrent.futures
 import csv
+import itertools
 import json
 import math
 import os
-import re
 import pathlib
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
 
-PARE = sys.argv[1]
+PARE = next((a for a in sys.argv[1:] if not a.startswith("-")), None) or sys.exit(__doc__)
+WANTED = [a for a in sys.argv[1:] if not a.startswith("-")][1:]
 ASSETS = pathlib.Path(os.environ["PARE_ASSETS"]) / "cluster"
 CLUSTERS = pathlib.Path(__file__).parents[2] / "clusters"
 
 
-def predict(folder, row, cluster, *options):
-    network = {"model_type": "gpt2", "n_embd": row["hidden"], "n_layer": row["layers"], "n_head": row["heads"],
-               "vocab_size": row["vocabulary"], "n_positions": row["sequence"]}
-    (folder / "config.json").write_text(json.dumps(network))
-    (folder / "cluster.toml").write_text(cluster)
-    run = subprocess.run([PARE, "cluster", "predict", folder / "config.json", "--cluster", folder / "cluster.toml",
-                          "--data-parallel", str(row["data"]), "--tensor-parallel", str(row["tensor"]),
-                          "--pipeline-parallel", str(row["pipeline"]), "--micro-batch", str(row["micro_batch"]),
-                          "--batch", str(row["batch"]), *options, "--json"], capture_output=True, text=True)
-    if run.returncode:
-        raise RuntimeError(run.stderr.strip())
-    costs = json.loads(run.stdout)["candidates"][0]["costs"]
-    return costs["batch_time_s"]["value"], costs["flop_utilisation"]["value"]
+class Run:
+    """One published run: what to ask pare for, and what was measured."""
+
+    def __init__(self, name, use, measured, network, gpus, widths, options, choices=({},)):
+        self.name, self.use, self.measured, self.gpus = name, use, measured, gpus
+        self.network, self.widths, self.options, self.choices = network, widths, options, list(choices)
 
 
-def report(name, rows):
-    """rows: (id, measured s, predicted s, model FLOPs a device)."""
-    errors = sorted(abs(p / m - 1) for _, m, p, _ in rows)
-    print(f"| {name} | {len(rows)} | {100 * statistics.mean(errors):.1f} | {100 * statistics.median(errors):.1f} | "
-          f"{100 * errors[-1]:.1f} |")
+def network_config(row):
+    n = {key: int(row[key]) for key in ("hidden", "layers", "heads", "sequence", "vocabulary")}
+    if int(row.get("gated") or 0):
+        return {"model_type": "llama", "hidden_size": n["hidden"], "num_hidden_layers": n["layers"],
+                "num_attention_heads": n["heads"], "num_key_value_heads": int(row["kv_heads"]),
+                "intermediate_size": int(row["ffn"]), "vocab_size": n["vocabulary"],
+                "max_position_embeddings": n["sequence"]}
+    return {"model_type": "gpt2", "n_embd": n["hidden"], "n_layer": n["layers"], "n_head": n["heads"],
+            "vocab_size": n["vocabulary"], "n_positions": n["sequence"]}
 
 
-def vtrain_rows():
-    made = {"fit": [], "predict": []}
-    for text in csv.DictReader((ASSETS / "vtrain_a100.csv").open()):
-        row = {key: int(text[key]) for key in ("gpus", "batch", "micro_batch", "hidden", "heads", "layers", "sequence",
-                                               "tensor", "data", "pipeline")}
-        row["vocabulary"] = -(-50257 // (128 * row["tensor"])) * 128 * row["tensor"]
-        made[text["use"]].append((text["id"], float(text["iteration_s"]), row))
-    return made
-
-
-def vtrain(folder, rows, factors):
+def vtrain_runs():
     """Megatron-DeepSpeed: full recomputation, 1F1B, gradients summed after the last backward pass."""
-    a100 = (CLUSTERS / "dgx-a100-80gb.toml").read_text().replace("bandwidth_gb_s = 190", "bandwidth_gb_s = 96")
-    for key, factor in factors.items():
-        a100 = re.sub(rf"^{key} = ([0-9.]+)", lambda m: f"{key} = {float(m[1]) * factor}", a100, count=1, flags=re.MULTILINE)
-    made = []
-    for name, measured, row in rows:
-        cluster = a100.replace("count = 2", f"count = {row['gpus'] // 8}")
-        time, utilisation = predict(folder, row, cluster, "--recompute", "full", "--plain-attention", "--no-overlap")
-        made.append((name, measured, time, utilisation * time))
+    for row in csv.DictReader((ASSETS / "vtrain_a100.csv").open()):
+        pad = 128 * int(row["tensor"])
+        network = network_config(row | {"vocabulary": -(-50257 // pad) * pad})
+        widths = {key: int(row[key]) for key in ("data", "tensor", "pipeline", "micro_batch", "batch")}
+        yield Run(row["id"], row["use"], float(row["iteration_s"]), network, int(row["gpus"]), widths,
+                  ["--recompute", "full", "--plain-attention", "--no-overlap", "--precision", "fp16", "--gradients",
+                   "fp16", "--no-tensor-overlap", "--no-scatter-gather"])
+
+
+def zero_bubble_runs():
+    """Megatron pipelines without data or tensor parallelism; the schedules that pare has."""
+    schedules = {"1F1B": "1f1b", "1F1B-I": "interleaved", "ZB-1p": "zb-h1"}
+    for row in csv.DictReader((ASSETS / "zero_bubble.csv").open()):
+        if row["schedule"] not in schedules:
+            continue
+        ranks, micro_batches = int(row["pipeline"]), int(row["micro_batches"])
+        widths = {"data": 1, "tensor": 1, "pipeline": ranks, "micro_batch": int(row["micro_batch"]),
+                  "batch": int(row["micro_batch"]) * micro_batches}
+        options = ["--schedule", schedules[row["schedule"]], "--plain-attention", "--precision", "bf16"]
+        if row["schedule"] == "1F1B-I":
+            if micro_batches % ranks:
+                continue
+            options += ["--chunks", str((int(row["layers"]) + 2) // ranks)]
+        yield Run(row["id"], row["use"], float(row["iteration_s"]), network_config(row | {"vocabulary": 50304}),
+                  int(row["gpus"]), widths, options)
+
+
+def runs_of(*prefixes, gpu="", precision=""):
+    def made():
+        for row in csv.DictReader((ASSETS / "runs.csv").open()):
+            if not row["id"].startswith(prefixes) or gpu not in row["gpu"] or precision not in row["precision"]:
+                continue
+            yield run_of(row)
     return made
 
 
-def fitted(folder, rows):
-    """Factors on figures of the description that bring the rows closest, by coordinate descent on the mean |log error|."""
-    factors = {"launch_us": 1.0, "matrix_efficiency": 1.0, "matrix_half_gflop": 1.0, "memory_efficiency": 1.0}
-    assert len(factors) < len(rows)
-    limits = {"matrix_efficiency": 1 / 0.85, "memory_efficiency": 1 / 0.9}
+def run_of(row):
+    widths = {key: int(row[key]) for key in ("data", "tensor", "pipeline", "batch")}
+    old = row["id"].startswith(("narayanan", "korthikanti", "megatron2020"))
+    options = ["--plain-attention"] if old else ["--no-dropout"]
+    if int(row["context"] or 1) > 1:
+        options += ["--context-parallel", row["context"]]
+    if row["precision"].startswith("fp16"):
+        options += ["--precision", "fp16", "--gradients", "fp16", "--no-overlap"]
+    elif "fp8" in row["precision"]:
+        options += ["--precision", "fp8"]
+    if row["precision"].startswith("amp"):
+        options += ["--weights", "fp32", "--gradients", "fp32"]
+    elif "PURE" in row["precision"]:
+        options += ["--gradients", "bf16"]
+    if row["zero"] not in ("", "0"):
+        options += ["--zero", row["zero"]]
+    if row["sequence_parallel"] == "1" and widths["tensor"] > 1:
+        options += ["--sequence-parallel"]
+    per_replica = widths["batch"] // widths["data"]
+    micro = [int(row["micro_batch"])] if row["micro_batch"] else [b for b in (1, 2, 4, 8, 16) if per_replica % b == 0]
+    layers, pipeline = int(row["layers"]), widths["pipeline"]
+    if row["interleave"]:
+        chunks = [int(row["interleave"])]
+    else:
+        chunks = [v for v in range(1, 9) if layers % (v * pipeline) == 0] if pipeline > 1 else [1]
+    recompute = {"full": ["full"], "none": ["none"], "": ["none", "full"]}.get(row["recompute"], ["selective"])
+    choices = []
+    for b, v, r in itertools.product(micro, chunks, recompute):
+        if v > 1 and (per_replica // b) % pipeline:
+            continue
+        choices.append({"--micro-batch": b, "--recompute": r}
+                       | ({"--schedule": "interleaved", "--chunks": v} if v > 1 else {}))
+    return Run(row["id"], row["use"], float(row["iteration_s"]), network_config(row), int(row["gpus"]), widths, options,
+               choices)
 
-    def loss(trial):
-        return statistics.mean(abs(math.log(p / m)) for _, m, p, _ in vtrain(folder, rows, trial))
 
-    best, step = loss(factors), 2.0
-    while step > 1.02:
+class Group:
+    def __init__(self, name, runs, machine, changes, free):
+        self.name, self.runs, self.free = name, list(runs()), free
+        text = (CLUSTERS / machine).read_text()
+        for key, value in changes.items():
+            text = set_key(text, key, value)
+        self.text = text
+
+
+def set_key(text, key, value):
+    """key: "table.key"."""
+    table, name = key.split(".")
+    begin = text.index(f"[{table}]")
+    end = text.find("\n[", begin + 1)
+    end = len(text) if end < 0 else end
+    part = text[begin:end]
+    if re.search(rf"^{name} =", part, flags=re.MULTILINE):
+        part = re.sub(rf"^{name} = [0-9.e+-]+", f"{name} = {value}", part, flags=re.MULTILINE)
+    else:
+        part = part.rstrip() + f"\n{name} = {value}\n"
+    return text[:begin] + part + text[end:]
+
+
+def get_key(text, key):
+    table, name = key.split(".")
+    part = text[text.index(f"[{table}]"):]
+    found = re.search(rf"^{name} = ([0-9.e+-]+)", part, flags=re.MULTILINE)
+    return float(found[1]) if found else None
+
+
+GROUPS = {
+    "vtrain": lambda: Group("vtrain-multi", vtrain_runs, "dgx-a100-80gb.toml", {"across.bandwidth_gb_s": 96},
+                            ["device.matrix_efficiency", "device.half_inner", "device.memory_efficiency",
+                             "device.host_us", "across.latency_us", "across.bandwidth_gb_s"]),
+    "narayanan": lambda: Group("narayanan + korthikanti", runs_of("narayanan", "korthikanti"), "dgx-a100-80gb.toml", {},
+                               ["device.matrix_efficiency", "device.memory_efficiency", "device.pass_us"]),
+    "megatron2020-a100": lambda: Group("megatron2020 A100", runs_of("megatron2020", gpu="A100"), "dgx-a100-40gb.toml",
+                                       {}, []),
+    "megatron2020-v100": lambda: Group("megatron2020 V100", runs_of("megatron2020", gpu="V100"), "dgx2-v100-32gb.toml",
+                                       {}, ["device.matrix_efficiency"]),
+    "megatron-h100": lambda: Group("megatron-h100", runs_of("megatron-h100"), "dgx-h100.toml", {},
+                                   ["device.matrix_efficiency", "device.memory_efficiency"]),
+    "mpt-a100-40": lambda: Group("mpt A100 40 GB", runs_of("mpt", gpu="A100-40"), "dgx-a100-40gb.toml", {},
+                                 ["device.matrix_efficiency", "device.half_inner", "device.memory_efficiency",
+                                  "device.attention_efficiency", "device.host_us", "device.overlap_slowdown"]),
+    "mpt-a100-80": lambda: Group("mpt A100 80 GB", runs_of("mpt", gpu="A100-80"), "dgx-a100-80gb.toml", {},
+                                 ["device.matrix_efficiency", "device.half_inner", "device.memory_efficiency",
+                                  "device.attention_efficiency", "device.host_us", "device.overlap_slowdown"]),
+    "mpt-h100": lambda: Group("mpt H100 bf16", runs_of("mpt", gpu="H100", precision="bf16"), "dgx-h100.toml", {},
+                              ["device.matrix_efficiency", "device.half_inner", "device.memory_efficiency",
+                               "device.attention_efficiency", "device.host_us", "device.overlap_slowdown"]),
+    "fp8": lambda: Group("nemo, bridge fp8", runs_of("nemo", "bridge"), "dgx-h100.toml", {},
+                         ["device.memory_efficiency"]),
+    "titan": lambda: Group("titan", runs_of("titan"), "h100-hbm2e.toml", {}, []),
+    "zero-bubble": lambda: Group("zero bubble", zero_bubble_runs, "dgx-a100-80gb.toml", {},
+                                 ["device.matrix_efficiency", "device.pass_us"]),
+}
+LIMITS = {"device.matrix_efficiency": 1, "device.memory_efficiency": 1, "device.attention_efficiency": 1}
+
+
+def ask(folder, run, text, choice):
+    arguments = [PARE, "cluster", "predict", folder / "config.json", "--cluster", folder / "cluster.toml", "--json"]
+    for key, value in run.widths.items():
+        option = key.replace("_", "-") if key in ("batch", "micro_batch") else f"{key}-parallel"
+        arguments += [f"--{option}", str(value)]
+    for option, value in choice.items():
+        arguments += [option, str(value)]
+    done = subprocess.run([*arguments, *run.options], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{run.name}: {done.stderr.strip()}")
+    found = json.loads(done.stdout)["candidates"][0]
+    return found["costs"]["batch_time_s"]["value"], found["costs"]["flop_utilisation"]["value"], found["details"]["fits"]
+
+
+def predict(run, text):
+    """(seconds, model FLOPs in units of all devices' peak seconds, choice)."""
+    per_node = int(get_key(text, "nodes.devices"))
+    text = set_key(text, "nodes.count", max(1, run.gpus // per_node))
+    if run.gpus < per_node:
+        text = set_key(text, "nodes.devices", run.gpus)
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        (folder / "config.json").write_text(json.dumps(run.network))
+        (folder / "cluster.toml").write_text(text)
+        tried = [(*ask(folder, run, text, choice), choice) for choice in run.choices]
+    fitting = [t for t in tried if t[2]] or tried
+    time, utilisation, _, choice = min(fitting, key=lambda t: t[0])
+    return time, utilisation * time, choice
+
+
+POOL = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
+
+
+def predictions(runs, text):
+    return list(POOL.map(lambda run: predict(run, text), runs))
+
+
+def loss(runs, text):
+    return statistics.mean(abs(math.log(made[0] / run.measured)) for run, made in zip(runs, predictions(runs, text)))
+
+
+def fitted(group):
+    """The description with its free figures fitted."""
+    runs = [run for run in group.runs if run.use == "fit"]
+    assert len(group.free) < len(runs) or not group.free, f"{group.name}: {len(group.free)} figures, {len(runs)} rows"
+    text, best, step = group.text, loss(runs, group.text) if group.free else 0, 1.6
+    while step > 1.015 and group.free:
         improved = False
-        for key in factors:
-            for move in (step, 1 / step):
-                trial = factors | {key: min(factors[key] * move, limits.get(key, math.inf))}
-                if (now := loss(trial)) < best - 1e-6:
-                    best, factors, improved = now, trial, True
+        for key, move in itertools.product(group.free, (step, 1 / step)):
+            value = min((get_key(text, key) or 1) * move, LIMITS.get(key, math.inf))
+            trial = set_key(text, key, f"{value:.6g}")
+            if (now := loss(runs, trial)) < best - 1e-6:
+                best, text, improved = now, trial, True
         if not improved:
             step = math.sqrt(step)
-    return factors
+    return text
+
+
+def report(name, runs, times):
+    errors = sorted(abs(time / run.measured - 1) for run, time in zip(runs, times))
+    if errors:
+        print(f"| {name} | {len(errors)} | {100 * statistics.mean(errors):.1f} | {100 * statistics.median(errors):.1f} | "
+              f"{100 * errors[-1]:.1f} |", flush=True)
 
 
 def main():
-    rows = vtrain_rows()
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = pathlib.Path(temporary)
-        factors = fitted(folder, rows["fit"])
-        tables = {"as described": {use: vtrain(folder, r, {}) for use, r in rows.items()},
-                  f"{len(factors)} figures fitted": {use: vtrain(folder, r, factors) for use, r in rows.items()}}
+    verbose = "-v" in sys.argv
     print("| runs | rows | mean error % | median % | worst % |\n| --- | --- | --- | --- | --- |")
-    for how, made in tables.items():
-        for use, predictions in made.items():
-            report(f"vtrain-multi, {use}, {how}", predictions)
-    made = tables["as described"]
-    # work over time of the fit rows, in devices' peaks
-    rate = statistics.mean(work / measured for _, measured, _, work in made["fit"])
-    report("vtrain-multi, predict, by a constant rate", [(i, m, w / rate, w) for i, m, _, w in made["predict"]])
-    print("fitted factors: " + ", ".join(f"{key} {factor:.2f}" for key, factor in factors.items()))
-    if "-v" in sys.argv:
-        for how, made in tables.items():
-            for use, predictions in made.items():
-                for name, measured, predicted, _ in predictions:
-                    print(f"{how}, {use} {name} {measured:.2f} s {predicted:.2f} s {100 * (predicted / measured - 1):+.1f} %")
+    details = []
+    for key, make in GROUPS.items():
+        if WANTED and key not in WANTED:
+            continue
+        group = make()
+        by_use = {use: [run for run in group.runs if run.use == use] for use in ("fit", "predict")}
+        made = {use: predictions(runs, group.text) for use, runs in by_use.items()}
+        for use, runs in by_use.items():
+            report(f"{group.name}, {use}, as described", runs, [m[0] for m in made[use]])
+        if group.free:
+            text = fitted(group)
+            made = {use: predictions(runs, text) for use, runs in by_use.items()}
+            for use, runs in by_use.items():
+                report(f"{group.name}, {use}, {len(group.free)} figures fitted", runs, [m[0] for m in made[use]])
+            details.append(f"{group.name}: " + ", ".join(f"{k} {get_key(text, k):.4g}" for k in group.free))
+        if by_use["fit"]:
+            rate = statistics.mean(m[1] / run.measured for run, m in zip(by_use["fit"], made["fit"]))
+            report(f"{group.name}, predict, by a constant rate", by_use["predict"], [m[1] / rate for m in made["predict"]])
+        if verbose:
+            for use, runs in by_use.items():
+                for run, (time, _, choice) in zip(runs, made[use]):
+                    open_choice = f" {choice}" if len(run.choices) > 1 else ""
+                    details.append(f"{use} {run.name} {run.measured:.3f} s {time:.3f} s "
+                                   f"{100 * (time / run.measured - 1):+.1f} %{open_choice}")
+    print("\n".join(details))
 
 
 if __name__ == "__main__":

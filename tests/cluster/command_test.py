@@ -67,7 +67,7 @@ class Cluster(unittest.TestCase):
         times = [self.cost(p, "batch_time_s") for p in plans]
         self.assertEqual(times, sorted(times))
         best = plans[0]["decision"]
-        flags = [f for name in ("sequence_parallel", "distributed_optimizer") if best[name] for f in [f"--{name.replace('_', '-')}"]]
+        flags = ["--zero", str(best["zero"])] + (["--sequence-parallel"] if best["sequence_parallel"] else [])
         again = pare("predict", self.folder / "gpt.json", "--cluster", cluster, "--data-parallel", best["data_parallel"],
                      "--tensor-parallel", best["tensor_parallel"], "--pipeline-parallel", best["pipeline_parallel"],
                      "--micro-batch", best["micro_batch"], "--batch", 64, "--schedule", best["schedule"], "--chunks",

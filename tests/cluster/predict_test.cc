@@ -149,7 +149,7 @@ TEST(Strategy, RefusesWhatDoesNotDivide) {
 
 TEST(Predict, OneDeviceIsTheSumOfItsOperations) {
   Transformer t = gpt(1024, 4, 16);
-  const Strategy s{.batch = 3, .flash_attention = false};
+  const Strategy s{.batch = 3, .flash_attention = false, .dropout = false};
   Cluster c = cluster(1, 1);
   c.device.memory_bandwidth = 1e30;  // arithmetic alone
   const Prediction p = predict(t, s, c);
@@ -218,11 +218,13 @@ TEST(Predict, TraceHoldsEveryPass) {
   EXPECT_NEAR(last, 1e6 * p.batch_time_s, 0.01);
 }
 
-TEST(Layers, MiddleStagesTakeWhatIsLeft) {
-  EXPECT_EQ(layers_of_stages(8, 4), (std::vector<std::int64_t>{2, 2, 2, 2}));
-  EXPECT_EQ(layers_of_stages(6, 4), (std::vector<std::int64_t>{1, 2, 2, 1}));  // as Llama 405B's 126 on 8
-  EXPECT_EQ(layers_of_stages(7, 4), (std::vector<std::int64_t>{2, 2, 2, 1}));
-  EXPECT_EQ(layers_of_stages(3, 2), (std::vector<std::int64_t>{2, 1}));
+TEST(Stages, MiddleOnesTakeWhatIsLeft) {
+  using Starts = std::vector<std::size_t>;  // an embedding lies before the layers
+  EXPECT_EQ(stage_starts(8, 4), (Starts{0, 3, 5, 7}));
+  EXPECT_EQ(stage_starts(6, 4), (Starts{0, 2, 4, 6}));  // 1, 2, 2, 1, as Llama 405B's 126 on 8
+  EXPECT_EQ(stage_starts(7, 4), (Starts{0, 3, 5, 7}));  // 2, 2, 2, 1
+  EXPECT_EQ(stage_starts(3, 2), (Starts{0, 3}));
+  EXPECT_EQ(stage_starts(3, 1), (Starts{0}));
 }
 
 }  // namespace

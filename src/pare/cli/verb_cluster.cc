@@ -2,11 +2,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <memory>
+#include <tuple>
 
 #include "pare/base/error.h"
 #include "pare/base/file.h"
 #include "pare/cli/context.h"
+#include "pare/cli/verb_cluster_parts.h"
+#include "pare/cluster/profile.h"
 #include "pare/cluster/search.h"
 
 namespace pare::cli {
@@ -35,6 +39,19 @@ study::Study study_of(const std::string& verb, const cluster::Transformer& netwo
   return study;
 }
 
+/// "3:1.5": the third of `count`, one and a half times slower; none of them for an empty text.
+std::pair<int, double> parse_slow(const std::string& text, const char* option, int count) {
+  if (text.empty()) return {-1, 1};
+  int which = -1;
+  double factor = 0;
+  char rest = 0;
+  if (std::sscanf(text.c_str(), "%d:%lf%c", &which, &factor, &rest) != 2 || which < 0 || which >= count ||
+      !(factor >= 1 && factor <= 1e6))
+    throw UsageError(fmt::format("'{}' is not a number below {}, a colon and a factor from 1", printable(text), count),
+                     option, "as in 0:1.5");
+  return {which, factor};
+}
+
 void say_where_it_fails(const study::Study& study, const Global& global) {
   if (global.json || global.quiet) return;
   for (const auto& candidate : study.candidates)
@@ -53,8 +70,10 @@ void add_predict(CLI::App& cluster_verb, const Global& global) {
   struct Request {
     Workload workload;
     cluster::Strategy strategy;
-    std::string schedule = "1f1b", recompute = "none";
-    bool plain_attention = false, no_overlap = false;
+    std::string schedule = "1f1b", recompute = "none", precision = "bf16", weights, gradients = "fp32";
+    std::string profile, slow_device, slow_link;
+    bool plain_attention = false, no_overlap = false, no_tensor_overlap = false, no_scatter_gather = false,
+         no_dropout = false;
   };
   auto r = std::make_shared<Request>();
   add_workload(*verb, r->workload);
@@ -69,19 +88,49 @@ void add_predict(CLI::App& cluster_verb, const Global& global) {
       ->capture_default_str();
   verb->add_option("--recompute", r->recompute, "none, selective or full")->capture_default_str();
   verb->add_flag("--sequence-parallel", s.sequence_parallel, "spread what lies between tensor-parallel parts, too");
-  verb->add_flag("--distributed-optimizer", s.distributed_optimizer, "ZeRO stage 1");
+  verb->add_option("--context-parallel", s.context, "devices that share every sequence")->capture_default_str();
+  verb->add_option("--expert-parallel", s.expert, "replicas that share the experts")->capture_default_str();
+  verb->add_option("--zero", s.zero,
+                   "what replicas share: 1 the optimizer's state, 2 and gradients, 3 and weights (FSDP)")
+      ->capture_default_str();
+  verb->add_option("--shard", s.shard, "replicas that share it, the others repeat it (default: all)");
+  verb->add_option("--precision", r->precision, "of products: bf16, fp16, fp8 or fp32")->capture_default_str();
+  verb->add_option("--weights", r->weights, "kept and gathered in (default: the precision, 16 bits of fp8)");
+  verb->add_option("--gradients", r->gradients, "kept and summed in")->capture_default_str();
   verb->add_flag("--plain-attention", r->plain_attention, "attention writes its scores to memory");
+  verb->add_flag("--no-dropout", r->no_dropout, "the network trains without dropout");
   verb->add_flag("--no-overlap", r->no_overlap, "gradients are summed only when backward is done");
+  verb->add_flag("--no-tensor-overlap", r->no_tensor_overlap,
+                 "tensor-parallel sums of gradients do not run beside the gradients of weights");
+  verb->add_flag("--no-scatter-gather", r->no_scatter_gather, "every tensor rank sends all it has to the next stage");
+  verb->add_option("--profile", r->profile, "measured times of events, of pare cluster profile");
+  verb->add_option("--slow-device", r->slow_device, "a straggler: its number and how many times slower, 3:1.2");
+  verb->add_option("--slow-link", r->slow_link, "a node whose link is slower: its number and how many times, 1:2");
   verb->callback([r, &global] {
     cluster::Strategy& strategy = r->strategy;
     strategy.schedule = cluster::parse_schedule(r->schedule);
     strategy.recompute = cluster::parse_recompute(r->recompute);
     strategy.flash_attention = !r->plain_attention;
     strategy.overlap_gradients = !r->no_overlap;
+    strategy.overlap_tensor = !r->no_tensor_overlap;
+    strategy.scatter_gather = !r->no_scatter_gather;
+    strategy.dropout = !r->no_dropout;
+    strategy.precision = cluster::parse_precision(r->precision, "--precision");
+    strategy.weights = !r->weights.empty() ? cluster::parse_precision(r->weights, "--weights")
+                       : strategy.precision == cluster::Precision::float8 ? cluster::Precision::bfloat16
+                                                                          : strategy.precision;
+    strategy.gradients = cluster::parse_precision(r->gradients, "--gradients");
     const auto network = cluster::read_transformer(r->workload.model, r->workload.sequence);
-    const auto machine = cluster::read_cluster(r->workload.cluster);
+    auto machine = cluster::read_cluster(r->workload.cluster);
+    std::tie(machine.slow_device, machine.slow_device_factor) =
+        parse_slow(r->slow_device, "--slow-device", machine.devices());
+    std::tie(machine.slow_node, machine.slow_node_factor) = parse_slow(r->slow_link, "--slow-link", machine.nodes);
     cluster::check(strategy, network, machine);
-    const auto prediction = cluster::predict(network, strategy, machine);
+    cluster::Profile profile;
+    if (!r->profile.empty()) profile = cluster::read_profile(r->profile);
+    std::unique_ptr<cluster::Costs> costs = std::make_unique<cluster::DescribedCosts>(machine);
+    if (!r->profile.empty()) costs = std::make_unique<cluster::ProfiledCosts>(profile, machine);
+    const auto prediction = cluster::predict(network, strategy, machine, *costs);
     study::Study study = study_of("cluster predict", network, machine);
     study.candidates.push_back(to_candidate(network, strategy, machine, prediction));
     study.chosen = study.candidates[0].name;
@@ -144,6 +193,8 @@ void add_cluster(CLI::App& app, const Global& global) {
   verb->require_subcommand(1);
   add_predict(*verb, global);
   add_plan(*verb, global);
+  add_cluster_collective(*verb, global);
+  add_cluster_pipeline(*verb, global);
 }
 
 }  // namespace pare::cli

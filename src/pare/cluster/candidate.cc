@@ -17,7 +17,11 @@ study::Candidate to_candidate(const Transformer& t, const Strategy& s, const Clu
                   {"chunks", s.chunks},
                   {"recompute", name(s.recompute)},
                   {"sequence_parallel", s.sequence_parallel},
-                  {"distributed_optimizer", s.distributed_optimizer},
+                  {"context_parallel", s.context},
+                  {"expert_parallel", s.expert},
+                  {"zero", s.zero},
+                  {"shard", s.shards()},
+                  {"precision", name(s.precision)},
                   {"flash_attention", s.flash_attention}};
   const auto cost = [&](const char* name, double value, const char* unit, Better better) {
     out.costs.push_back({name, value, unit, better, study::Provenance::estimated});
@@ -25,7 +29,7 @@ study::Candidate to_candidate(const Transformer& t, const Strategy& s, const Clu
   const double tokens = static_cast<double>(t.sequence) * s.batch / p.batch_time_s;
   cost("batch_time_s", p.batch_time_s, "s", Better::lower);
   cost("tokens_per_s", tokens, "1/s", Better::higher);
-  cost("flop_utilisation", t.model_flops() * s.batch / (p.batch_time_s * s.devices() * c.device.matrix_flops), "",
+  cost("flop_utilisation", t.model_flops() * s.batch / (p.batch_time_s * s.devices() * c.device.flops(s.precision)), "",
        Better::higher);
   cost("bubble_share", p.bubble_share, "", Better::lower);
   cost("exposed_communication_s", p.exposed_communication_s(), "s", Better::lower);
@@ -38,8 +42,8 @@ study::Candidate to_candidate(const Transformer& t, const Strategy& s, const Clu
   for (std::size_t r = 0; r < p.ranks.size(); ++r) {
     const RankActivity& a = p.ranks[r];
     devices.push_back({{"pipeline_rank", r},
-                       {"devices", s.data * s.tensor},
-                       {"layers", a.layers},
+                       {"devices", s.replicas() * s.tensor},
+                       {"parts", a.parts},
                        {"busy_s", a.compute_s},
                        {"communication_s", a.tensor_communication_s + a.gradients_s},
                        {"idle_s", a.idle_s},
@@ -67,7 +71,7 @@ std::string to_trace(const Strategy& s, const Prediction& p) {
       if (s.chunks > 1) what += fmt::format(" chunk {}", pass.pass.chunk);
       event(r, 0, what, pass.time);
     }
-    if (s.data > 1) event(r, 1, "gradients", p.gradients[r]);
+    if (s.replicas() > 1) event(r, 1, "gradients", p.gradients[r]);
     event(r, 0, "optimizer", p.optimizer);
   }
   out.erase(out.size() - 2, 1);  // the comma behind the last event

@@ -1,10 +1,20 @@
-// Times of transfers and collectives by latency and bandwidth (docs/cluster.md has the formulas and their sources).
+// Communication events: collectives, and the ranks that take part in them.
 #pragma once
+#include <string>
+#include <string_view>
+
 #include "pare/cluster/machine.h"
 
 namespace pare::cluster {
 
-enum class CollectiveKind { all_reduce, all_gather, reduce_scatter };
+/// Communication events. exchange: every rank sends its part on around a ring until all have seen all (context
+/// parallelism); send: one rank to another.
+enum class CollectiveKind { all_reduce, all_gather, reduce_scatter, all_to_all, exchange, send };
+
+/// "all-reduce", "all-gather", "reduce-scatter", "all-to-all", "exchange", "send".
+std::string_view name(CollectiveKind kind);
+/// Throws Error, naming `where`, for another name.
+CollectiveKind parse_collective(const std::string& name, const std::string& where);
 
 /// Ranks that take part: how many in each node, in how many nodes, and how many such groups share a node's link at
 /// once.
@@ -15,11 +25,7 @@ struct Group {
   int size() const { return inside * nodes; }
 };
 
-/// Time of a collective over `bytes`, the size of the whole array: ring inside a node; across nodes a ring between them
-/// of each member's part, between a reduce-scatter and an all-gather inside.
-double collective_s(CollectiveKind kind, double bytes, const Group& group, const Cluster& cluster);
-
-/// Time of a message from one device to another, `sharing` of them leaving the node at once.
-double transfer_s(double bytes, bool across_nodes, int sharing, const Cluster& cluster);
+/// The groups of `size` ranks that lie `stride` apart.
+Group group_of(int size, int stride, const Cluster& cluster);
 
 }  // namespace pare::cluster

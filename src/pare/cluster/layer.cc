@@ -2,112 +2,211 @@
 
 #include <algorithm>
 
+#include "pare/cluster/memory.h"
+
 namespace pare::cluster {
 namespace {
 
-constexpr double width = 2;  // bytes of a value of 16 bits
+using Shape = std::array<std::int64_t, 4>;
 
-/// [m, k] x [k, n], `count` of them.
-Operation product(double m, double n, double k, int count = 1) {
-  return {2 * m * n * k, width * (m * k + k * n + m * n), count};
+void append(std::vector<Operation>& to, const std::vector<Operation>& more) {
+  to.insert(to.end(), more.begin(), more.end());
 }
 
-void append(Work& work, const std::vector<Operation>& more) {
-  work.operations.insert(work.operations.end(), more.begin(), more.end());
+std::vector<Operation> in_direction(std::vector<Operation> operations, Direction direction) {
+  for (Operation& o : operations) o.direction = direction;
+  return operations;
+}
+
+/// Writes the operations of a part down: what runs forward, and with it its gradients.
+class Builder {
+ public:
+  Builder(const Transformer& network, const Strategy& strategy) : t_(network), s_(strategy) {}
+
+  std::int64_t tokens() const { return t_.sequence / s_.context * s_.micro_batch; }
+  std::int64_t spread(std::int64_t n) const { return s_.sequence_parallel ? n / s_.tensor : n; }
+  std::int64_t share(std::int64_t n) const { return std::max<std::int64_t>(1, n / s_.tensor); }
+
+  Operation linear(std::int64_t rows, std::int64_t inner, std::int64_t columns, int count = 1) const {
+    return {OperationKind::linear, Direction::forward, {rows, inner, columns, 1}, s_.precision, count};
+  }
+
+  Operation moving(OperationKind kind, std::int64_t a, std::int64_t b = 1, int count = 1) const {
+    const Precision p = s_.precision == Precision::float8 ? Precision::bfloat16 : s_.precision;
+    return {kind, Direction::forward, {a, b, 1, 1}, p, count};
+  }
+
+  /// Scores and their product with the values, all heads of the micro-batch at once.
+  std::vector<Operation> attention() const {
+    const Precision p = s_.precision == Precision::float8 ? Precision::bfloat16 : s_.precision;
+    const std::int64_t matrices = share(t_.heads) * s_.micro_batch, queries = t_.sequence / s_.context;
+    const Shape shape{matrices, queries, t_.sequence, t_.head_width};
+    if (s_.flash_attention)
+      return {{t_.causal ? OperationKind::causal : OperationKind::attention, Direction::forward, shape, p}};
+    std::vector<Operation> out{{OperationKind::scores, Direction::forward, shape, p},
+                               moving(OperationKind::softmax, matrices * queries, t_.sequence)};
+    if (s_.dropout) out.push_back(moving(OperationKind::dropout, matrices * queries * t_.sequence));
+    out.push_back({OperationKind::context, Direction::forward, shape, p});
+    return out;
+  }
+
+  Part layer() const;
+  Part embedding() const;
+  Part head() const;
+
+ private:
+  void add_tensor_communication(Part& part) const;
+  void add_context_communication(Part& part) const;
+  void add_shard_communication(Part& part) const;
+  double activation_width() const { return s_.precision == Precision::float32 ? 4 : 2; }
+
+  const Transformer& t_;
+  const Strategy& s_;
+};
+
+Part Builder::layer() const {
+  Part part{.name = "layer"};
+  const std::int64_t n = tokens(), h = t_.hidden;
+  const std::int64_t heads = share(t_.heads), kv = share(t_.kv_heads), inner = share(t_.feed_forward);
+  // every device of an expert group computes its experts on the tokens that chose them, on average as many
+  const std::int64_t routed = n * std::max<std::int64_t>(1, t_.experts_per_token);
+
+  std::vector<Operation> products{linear(n, h, t_.head_width * (heads + 2 * kv)), linear(n, t_.head_width * heads, h)};
+  if (t_.experts > 0) {
+    products.push_back(linear(n, h, t_.experts));
+    const auto own = static_cast<int>(t_.experts / s_.expert);
+    const std::int64_t each = std::max<std::int64_t>(1, routed * s_.expert / t_.experts);
+    products.push_back(linear(each, h, t_.gated ? 2 * inner : inner, own));
+    products.push_back(linear(each, inner, h, own));
+  } else {
+    products.push_back(linear(n, h, t_.gated ? 2 * inner : inner));
+    products.push_back(linear(n, inner, h));
+  }
+  const std::vector<Operation> core = attention();
+  const std::vector<Operation> moving_parts{
+      moving(OperationKind::normalise, spread(n), h, 2), moving(OperationKind::residual, spread(n) * h, 1, 2),
+      moving(t_.gated ? OperationKind::gate : OperationKind::activation, routed * inner)};
+
+  append(part.forward.operations, products);
+  append(part.forward.operations, core);
+  append(part.forward.operations, moving_parts);
+  if (s_.recompute == Recompute::full) part.backward.operations = part.forward.operations;
+  if (s_.recompute == Recompute::selective && !s_.flash_attention) part.backward.operations = core;
+  for (const auto& operations : {products, core, moving_parts})
+    append(part.backward.operations, in_direction(operations, Direction::backward));
+  append(part.weight.operations, in_direction(products, Direction::weight));
+
+  part.parameters = static_cast<double>(t_.layer_parameters() - t_.layer_expert_parameters()) / s_.tensor;
+  part.expert_parameters = static_cast<double>(t_.layer_expert_parameters()) / s_.tensor / s_.expert;
+  part.activation_bytes = layer_activation_bytes(t_, s_);
+  if (s_.recompute == Recompute::full) {
+    Strategy kept = s_;
+    kept.recompute = Recompute::none;
+    part.recomputed_bytes = layer_activation_bytes(t_, kept);
+  }
+  add_tensor_communication(part);
+  add_context_communication(part);
+  if (s_.expert > 1) {
+    const Communication exchange{CollectiveKind::all_to_all, activation_width() * static_cast<double>(routed * h),
+                                 Axis::expert, 2};
+    part.forward.communications.push_back(exchange);
+    part.backward.communications.push_back(exchange);
+    if (s_.recompute == Recompute::full) part.backward.communications.push_back(exchange);
+  }
+  add_shard_communication(part);
+  return part;
+}
+
+/// Two sums of activations a pass (Shoeybi et al. 2019); with sequence parallelism each is a gather and a scatter of
+/// the same bytes, and backward gathers the inputs, which are kept spread, once more (Korthikanti et al. 2022).
+void Builder::add_tensor_communication(Part& part) const {
+  if (s_.tensor == 1) return;
+  const double bytes = activation_width() * static_cast<double>(tokens() * t_.hidden);
+  const auto sums = [&](Work& work, int count, bool hidden) {
+    if (s_.sequence_parallel) {
+      work.communications.push_back({CollectiveKind::all_gather, bytes, Axis::tensor, count, hidden});
+      work.communications.push_back({CollectiveKind::reduce_scatter, bytes, Axis::tensor, count, hidden});
+    } else {
+      work.communications.push_back({CollectiveKind::all_reduce, bytes, Axis::tensor, count, hidden});
+    }
+  };
+  sums(part.forward, 2, false);
+  if (s_.recompute == Recompute::full) sums(part.backward, 2, false);
+  if (!s_.overlap_tensor || s_.pipeline_order().splits_backward()) {
+    sums(part.backward, 2, false);
+    return;
+  }
+  // the sums of gradients run beside the gradients of weights; of sequence parallelism's gathers only those of inputs
+  if (s_.sequence_parallel) {
+    part.backward.communications.push_back({CollectiveKind::all_gather, bytes, Axis::tensor, 2});
+    part.weight.communications.push_back({CollectiveKind::reduce_scatter, bytes, Axis::tensor, 2, true});
+    part.weight.communications.push_back({CollectiveKind::all_gather, bytes, Axis::tensor, 2, true});
+  } else {
+    sums(part.weight, 2, true);
+  }
+}
+
+/// Keys and values go around the ring while attention works on those at hand; backward sends their gradients too.
+void Builder::add_context_communication(Part& part) const {
+  if (s_.context == 1) return;
+  const double bytes =
+      activation_width() * static_cast<double>(2 * share(t_.kv_heads) * t_.head_width * t_.sequence * s_.micro_batch);
+  part.forward.communications.push_back({CollectiveKind::exchange, bytes, Axis::context, 1, true});
+  part.backward.communications.push_back({CollectiveKind::exchange, bytes, Axis::context, 2, true});
+  if (s_.recompute == Recompute::full)
+    part.backward.communications.push_back({CollectiveKind::exchange, bytes, Axis::context, 1, true});
+}
+
+/// ZeRO: stage 3 gathers weights before they are used, the next part's while this one computes; stages 2 and 3 sum
+/// gradients as they appear.
+void Builder::add_shard_communication(Part& part) const {
+  if (s_.zero < 2 || s_.replicas() == 1) return;
+  const double parameters = part.parameters + part.expert_parameters;
+  const Communication gather{CollectiveKind::all_gather, bytes_of(s_.weights) * parameters, Axis::shard, 1, true};
+  if (s_.zero == 3) {
+    part.forward.communications.push_back(gather);
+    part.backward.communications.push_back(gather);
+  }
+  part.weight.communications.push_back(
+      {CollectiveKind::reduce_scatter, bytes_of(s_.gradients) * parameters, Axis::shard, 1, true});
+}
+
+Part Builder::embedding() const {
+  Part part{.name = "embedding"};
+  part.forward.operations = {moving(OperationKind::embedding, tokens(), t_.hidden)};
+  part.weight.operations = in_direction(part.forward.operations, Direction::weight);
+  part.parameters = static_cast<double>(t_.embedding_parameters()) / s_.tensor;
+  add_shard_communication(part);
+  return part;
+}
+
+Part Builder::head() const {
+  Part part{.name = "head"};
+  const std::int64_t classes = share(t_.vocabulary);
+  const Operation logits = linear(tokens(), t_.hidden, classes);
+  const std::vector<Operation> rest{moving(OperationKind::normalise, spread(tokens()), t_.hidden),
+                                    moving(OperationKind::loss, tokens(), classes)};
+  part.forward.operations = {logits};
+  append(part.forward.operations, rest);
+  part.backward.operations = in_direction(rest, Direction::backward);
+  append(part.backward.operations, in_direction({logits}, Direction::backward));
+  part.weight.operations = in_direction({logits}, Direction::weight);
+  part.parameters = static_cast<double>(t_.head_parameters()) / s_.tensor;
+  if (t_.tied && s_.pipeline > 1) part.parameters += static_cast<double>(t_.vocabulary * t_.hidden) / s_.tensor;
+  // logits in the products' type and float32
+  part.logit_bytes = (activation_width() + 4) * static_cast<double>(tokens() * classes);
+  add_shard_communication(part);
+  return part;
 }
 
 }  // namespace
 
-PartWork layer_work(const Transformer& t, const Strategy& s) {
-  const double spread = s.sequence_parallel ? s.tensor : 1;
-  const auto h = static_cast<double>(t.hidden), n = static_cast<double>(t.sequence) * s.micro_batch;
-  const double inner = static_cast<double>(t.feed_forward) / s.tensor, head = static_cast<double>(t.head_width);
-  const double heads = static_cast<double>(t.heads) / s.tensor;
-  const double kv = std::max(1.0, static_cast<double>(t.kv_heads) / s.tensor);
-  const auto tokens = static_cast<double>(t.sequence);
-
-  const std::vector<Operation> products{product(n, head * (heads + 2 * kv), h), product(n, h, head * heads),
-                                        product(n, inner, h, t.gated ? 2 : 1), product(n, h, inner)};
-  // scores and their product with the values, all heads of the micro-batch in one kernel each
-  const double pairs = s.micro_batch * heads * tokens * tokens;
-  const double rows = s.micro_batch * tokens * head * (heads + kv) * width;
-  std::vector<Operation> core;
-  if (s.flash_attention) {
-    core = {{4 * pairs * head, 2 * rows, 1}};
-  } else {
-    // scaled and masked, softmax, dropout: each reads and writes every pair
-    core = {{2 * pairs * head, rows + width * pairs, 1},
-            {0, 2 * width * pairs, 3},
-            {2 * pairs * head, rows + width * pairs, 1}};
-  }
-  // two normalisations; twice bias, dropout and residual; the activation
-  const std::vector<Operation> memory{{0, 2 * width * n * h / spread, 2},
-                                      {0, 4 * width * n * h / spread, 2},
-                                      {0, (t.gated ? 3 : 2) * width * n * inner, 1}};
-
-  PartWork work;
-  append(work.forward, products);
-  append(work.forward, core);
-  append(work.forward, memory);
-  if (s.tensor > 1) {
-    work.forward.collectives = 2;
-    work.forward.collective_bytes = width * n * h;
-  }
-  if (s.recompute == Recompute::full) work.backward = work.forward;
-  if (s.recompute == Recompute::selective || s.flash_attention) append(work.backward, core);
-  append(work.backward, products);
-  for (const auto& operations : {core, memory}) {  // both operands' gradients at once
-    append(work.backward, operations);
-    append(work.backward, operations);
-  }
-  work.backward.collective_bytes = work.forward.collective_bytes;
-  work.backward.collectives += work.forward.collectives;
-  append(work.weight, products);
-  return work;
-}
-
-PartWork embedding_work(const Transformer& t, const Strategy& s) {
-  const double bytes = 3 * width * static_cast<double>(t.sequence * t.hidden) * s.micro_batch;
-  PartWork work;
-  append(work.forward, {{0, bytes, 1}});
-  append(work.weight, {{0, bytes, 1}});
-  return work;
-}
-
-PartWork head_work(const Transformer& t, const Strategy& s) {
-  const double n = static_cast<double>(t.sequence) * s.micro_batch, v = static_cast<double>(t.vocabulary) / s.tensor;
-  const auto h = static_cast<double>(t.hidden);
-  PartWork work;
-  // the loss reads the logits in float32: largest, sum, probability
-  append(work.forward, {product(n, v, h), {0, 3 * 4 * n * v, 1}});
-  append(work.backward, {{0, 4 * n * v, 1}, product(n, h, v)});
-  append(work.weight, {product(h, v, n)});
-  return work;
-}
-
-double operation_s(const Operation& o, const Device& d) {
-  const double arithmetic = o.flops > 0 ? o.flops / (d.matrix_flops * d.matrix.at(o.flops)) : 0;
-  const double memory = o.bytes > 0 ? o.bytes / (d.memory_bandwidth * d.memory.at(o.bytes)) : 0;
-  return o.count * std::max({arithmetic, memory, d.launch_s});
-}
-
-WorkTime& WorkTime::operator+=(const WorkTime& other) {
-  compute_s += other.compute_s;
-  communication_s += other.communication_s;
-  return *this;
-}
-
-WorkTime operator*(double times, const WorkTime& time) {
-  return {times * time.compute_s, times * time.communication_s};
-}
-
-WorkTime work_s(const Work& work, const Group& tensor_group, const Cluster& cluster) {
-  WorkTime time;
-  for (const Operation& operation : work.operations) time.compute_s += operation_s(operation, cluster.device);
-  if (work.collectives > 0)
-    time.communication_s =
-        work.collectives * collective_s(CollectiveKind::all_reduce, work.collective_bytes, tensor_group, cluster);
-  return time;
+Parts parts(const Transformer& network, const Strategy& strategy) {
+  const Builder builder(network, strategy);
+  Parts out{{builder.embedding(), builder.layer(), builder.head()}, {0}};
+  out.order.insert(out.order.end(), static_cast<std::size_t>(network.layers), 1);
+  out.order.push_back(2);
+  return out;
 }
 
 }  // namespace pare::cluster

@@ -1,45 +1,50 @@
-// The operations of one transformer layer, of the embedding and of the head, on one device and one micro-batch: the
-// computation and communication events that a strategy is made of.
+// What one device does for one micro-batch in each part of a network: the computation and communication events that a
+// strategy is made of.
 #pragma once
+#include <string>
 #include <vector>
 
 #include "pare/cluster/collective.h"
+#include "pare/cluster/operation.h"
 #include "pare/cluster/strategy.h"
 
 namespace pare::cluster {
 
-/// One kernel, or `count` equal ones.
-struct Operation {
-  double flops = 0;  // of matrix products; 0 for one that only moves memory
-  double bytes = 0;  // read and written
+/// Ranks that communicate with each other.
+enum class Axis { tensor, context, expert, shard };
+
+struct Communication {
+  CollectiveKind kind = CollectiveKind::all_reduce;
+  double bytes = 0;  // of the whole array
+  Axis axis = Axis::tensor;
   int count = 1;
+  bool hidden = false;  // runs beside the operations of the same work
 };
 
 struct Work {
   std::vector<Operation> operations;
-  double collective_bytes = 0;  // of the tensor-parallel group, each
-  int collectives = 0;
+  std::vector<Communication> communications;
 };
 
-/// A pass of a part of the network. backward: of inputs; weight: of weights.
-struct PartWork {
-  Work forward, backward, weight;
+/// A piece of a network that a stage may end behind: an embedding, a layer, a head.
+struct Part {
+  std::string name;
+  Work forward, backward, weight;  // backward: gradients of inputs and what is computed again for them
+  double parameters = 0;           // of one device, experts apart, before replicas share them
+  double expert_parameters = 0;    // of one device
+  double activation_bytes = 0;     // kept from forward to backward, a micro-batch
+  double recomputed_bytes = 0;     // of what backward computes again before it uses it
+  double logit_bytes = 0;          // kept only within its own passes
 };
 
-PartWork layer_work(const Transformer& network, const Strategy& strategy);
-PartWork embedding_work(const Transformer& network, const Strategy& strategy);
-PartWork head_work(const Transformer& network, const Strategy& strategy);
+/// The parts of a network in their order; equal ones are stored once.
+struct Parts {
+  std::vector<Part> kinds;
+  std::vector<int> order;  // of kinds
 
-/// Time of one kernel by the device's description: the longer of arithmetic and memory, at least a launch.
-double operation_s(const Operation& operation, const Device& device);
-
-struct WorkTime {
-  double compute_s = 0, communication_s = 0;
-  double total() const { return compute_s + communication_s; }
-  WorkTime& operator+=(const WorkTime& other);
+  const Part& at(std::size_t i) const { return kinds[static_cast<std::size_t>(order[i])]; }
 };
-WorkTime operator*(double times, const WorkTime& time);
 
-WorkTime work_s(const Work& work, const Group& tensor_group, const Cluster& cluster);
+Parts parts(const Transformer& network, const Strategy& strategy);
 
 }  // namespace pare::cluster

@@ -33,8 +33,8 @@ class Section {
     return value * unit;
   }
 
-  int whole(const char* key) {
-    const double value = number(key);
+  int whole(const char* key, double otherwise = -1) {
+    const double value = number(key, 1, otherwise);
     if (value != std::floor(value) || value > 1 << 20)
       throw Error(fmt::format("[{}] '{}' must be a whole number of at most {}", name_, key, 1 << 20), where_);
     return static_cast<int>(value);
@@ -70,6 +70,16 @@ Link link(const toml::table& table, const char* name, const std::string& where) 
 
 }  // namespace
 
+double Device::flops(Precision precision) const {
+  const double peak = precision == Precision::float32  ? float32_flops
+                      : precision == Precision::float8 ? float8_flops
+                                                       : matrix_flops;
+  if (peak <= 0)
+    throw Error(fmt::format("says no peak of products in {}", pare::cluster::name(precision)), name,
+                fmt::format("add matrix_{}_tflops to [device]", pare::cluster::name(precision)));
+  return peak;
+}
+
 Cluster parse_cluster(const std::string& text, const std::string& where) {
   const toml::table table = io::parse_toml(text, where, "write it as TOML: docs/cluster.md has an example");
   for (const auto& entry : table) {
@@ -84,10 +94,19 @@ Cluster parse_cluster(const std::string& text, const std::string& where) {
   c.device.matrix_flops = device.number("matrix_tflops", 1e12);
   c.device.memory_bytes = device.number("memory_gib", 1024.0 * 1024 * 1024);
   c.device.memory_bandwidth = device.number("memory_gb_s", 1e9);
+  c.device.float32_flops = device.number("matrix_fp32_tflops", 1e12, 0);
+  c.device.float8_flops = device.number("matrix_fp8_tflops", 1e12, 0);
   c.device.launch_s = device.number("launch_us", 1e-6, 0);
+  c.device.host_s = device.number("host_us", 1e-6, 0);
+  c.device.pass_s = device.number("pass_us", 1e-6, 0);
+  c.device.step_s = device.number("step_ms", 1e-3, 0);
+  c.device.overlap_slowdown = device.number("overlap_slowdown", 1, 0);
+  c.device.attention_efficiency = device.number("attention_efficiency", 1, 1);
+  c.device.processors = device.whole("processors", 0);
+  c.device.half_inner = device.number("half_inner", 1, 0);
   c.device.matrix = {device.number("matrix_efficiency", 1, 1), device.number("matrix_half_gflop", 1e9, 0)};
   c.device.memory = {device.number("memory_efficiency", 1, 1), device.number("memory_half_mb", 1e6, 0)};
-  if (c.device.matrix.best > 1 || c.device.memory.best > 1)
+  if (c.device.matrix.best > 1 || c.device.memory.best > 1 || c.device.attention_efficiency > 1)
     throw Error("an efficiency is a part of the peak, at most 1", where);
   device.text("source");
   device.finish();
@@ -96,6 +115,7 @@ Cluster parse_cluster(const std::string& text, const std::string& where) {
   c.nodes = nodes.whole("count");
   c.devices_per_node = nodes.whole("devices");
   c.price_per_device_hour = nodes.number("price_per_device_hour", 1, 0);
+  c.call_s = nodes.number("call_us", 1e-6, 0);
   nodes.finish();
   c.inside = link(table, "inside", where);
   c.across = c.nodes > 1 || table.contains("across") ? link(table, "across", where) : c.inside;

@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <string>
 
+#include "pare/cluster/operation.h"
+
 namespace pare::cluster {
 
 /// Part of a peak that an operation of some size reaches: best * size / (size + half_size).
@@ -15,11 +17,23 @@ struct Efficiency {
 
 struct Device {
   std::string name;
-  double matrix_flops = 0;      // dense peak of matrix products in the training type, FLOP/s
-  double memory_bytes = 0;      // of the device
-  double memory_bandwidth = 0;  // bytes/s
-  double launch_s = 0;          // least time of one kernel
-  Efficiency matrix, memory;    // by FLOPs and by bytes of one operation
+  double matrix_flops = 0;   // dense peak of matrix products in 16 bits, FLOP/s
+  double float32_flops = 0;  // the same in float32 and in 8 bits; 0: not said
+  double float8_flops = 0;
+  double memory_bytes = 0;          // of the device
+  double memory_bandwidth = 0;      // bytes/s
+  double launch_s = 0;              // least time of one kernel on the device
+  double host_s = 0;                // of the framework, to launch one kernel
+  double pass_s = 0;                // of a pass in a pipeline, beyond its kernels: receiving, sending, checking
+  double step_s = 0;                // of an optimizer step, beyond its kernels: norms, logging, data
+  double overlap_slowdown = 0;      // of computation beside a collective, as a part of the time they share
+  Efficiency matrix, memory;        // by FLOPs and by bytes of one operation
+  double attention_efficiency = 1;  // of flash attention
+  int processors = 0;               // that share the tiles of a product; 0: no account of tiles
+  double half_inner = 0;            // the inner width at which a product reaches half of its best
+
+  /// Peak of products in a precision. Throws Error where the description does not say.
+  double flops(Precision precision) const;
 };
 
 struct Link {
@@ -32,8 +46,13 @@ struct Cluster {
   Device device;
   int nodes = 1, devices_per_node = 1;
   Link inside, across;
+  double call_s = 0;                 // of a collective or transfer, beyond its steps
   double price_per_device_hour = 0;  // 0: not said
-  std::string hash;                  // of the file it came from
+  int slow_device = -1;              // a straggler, counted over all nodes, and how many times longer it takes
+  double slow_device_factor = 1;
+  int slow_node = -1;  // a node whose link across nodes is that many times slower
+  double slow_node_factor = 1;
+  std::string hash;  // of the file it came from
 
   int devices() const { return nodes * devices_per_node; }
 };

@@ -1,46 +1,55 @@
 #include "pare/cluster/memory.h"
 
+#include <algorithm>
+
 namespace pare::cluster {
 
-double state_bytes_per_parameter(const Strategy& s) { return s.distributed_optimizer ? 6 + 12.0 / s.data : 18; }
+double state_bytes_per_parameter(const Strategy& s) {
+  const double weights = bytes_of(s.weights), gradients = bytes_of(s.gradients);
+  const double optimizer = 8 + (weights < 4 ? 4 : 0) + (gradients < 4 ? 4 : 0);
+  const double n = s.shards();
+  switch (s.zero) {
+    case 0: return weights + gradients + optimizer;
+    case 1: return weights + gradients + optimizer / n;
+    case 2: return weights + (gradients + optimizer) / n;
+    default: return (weights + gradients + optimizer) / n;
+  }
+}
 
 double layer_activation_bytes(const Transformer& t, const Strategy& s) {
-  const auto tokens = static_cast<double>(t.sequence) * s.micro_batch;
-  const auto h = static_cast<double>(t.hidden), f = static_cast<double>(t.feed_forward) * (t.gated ? 1.5 : 1);
-  const double spread = s.sequence_parallel ? s.tensor : 1;
-  if (s.recompute == Recompute::full) return 2 * tokens * h / spread;
+  const double tokens = static_cast<double>(t.sequence) * s.micro_batch / s.context;
+  const auto h = static_cast<double>(t.hidden);
+  const double width = s.precision == Precision::float32 ? 4 : 2, spread = s.sequence_parallel ? s.tensor : 1;
+  if (s.recompute == Recompute::full) return width * tokens * h / spread;
+  const auto routed = static_cast<double>(std::max<std::int64_t>(1, t.experts_per_token));
+  const double f = routed * static_cast<double>(t.feed_forward) * (t.gated ? 1.5 : 1);
   const double attention_width = static_cast<double>(t.head_width * (t.heads + 2 * t.kv_heads));
-  // normalisations, their inputs and the masks of dropout: 10 h; parts that tensor parallelism splits: queries, keys
-  // and values, attention's output, and twice 2 f (before and behind the activation)
-  const double inside = 2 * attention_width + 2 * static_cast<double>(t.head_width * t.heads) + 4 * f;
-  double bytes = tokens * (10 * h / spread + inside / s.tensor);
-  if (s.recompute == Recompute::none && !s.flash_attention)
-    bytes += 5 * tokens * static_cast<double>(t.heads * t.sequence) / s.tensor;  // scores, probabilities, mask
+  // inputs of two normalisations and of what follows them, masks of two dropouts; parts that tensor parallelism splits:
+  // queries, keys and values, attention's output, and before and behind the activation
+  const double whole = 4 * width * h + (s.dropout ? 2 * h : 0);
+  const double split = width * (attention_width + static_cast<double>(t.head_width * t.heads) + 2 * f);
+  double bytes = tokens * (whole / spread + split / s.tensor);
+  if (s.recompute == Recompute::none && !s.flash_attention) {  // probabilities; behind dropout, and its mask
+    const double pair = width + (s.dropout ? width + 1 : 0);
+    bytes += pair * tokens * static_cast<double>(t.heads * t.sequence) / s.tensor;
+  }
   return bytes;
 }
 
-double device_parameters(const Transformer& t, const Strategy& s, int rank, std::int64_t layers) {
-  double parameters = static_cast<double>(layers * t.layer_parameters());
-  if (rank == 0) parameters += static_cast<double>(t.embedding_parameters());
-  if (rank == s.pipeline - 1) {
-    parameters += static_cast<double>(t.head_parameters());
-    if (t.tied && s.pipeline > 1) parameters += static_cast<double>(t.vocabulary * t.hidden);
-  }
-  return parameters / s.tensor;
-}
-
-Memory device_memory(const Transformer& t, const Strategy& s, int rank, std::int64_t layers) {
+Memory device_memory(const Strategy& s, int rank, const std::vector<std::vector<const Part*>>& chunks) {
   Memory m;
-  m.state_bytes = device_parameters(t, s, rank, layers) * state_bytes_per_parameter(s);
-  const double in_flight = peak_in_flight(s.pipeline_order(), rank);
-  m.activation_bytes = in_flight * static_cast<double>(layers) * layer_activation_bytes(t, s);
-  if (s.recompute == Recompute::full) {  // the layer that is computed again
-    Strategy kept = s;
-    kept.recompute = Recompute::none;
-    m.activation_bytes += layer_activation_bytes(t, kept);
-  }
-  if (rank == s.pipeline - 1)  // logits in 16 bits and float32
-    m.head_bytes = 6 * static_cast<double>(t.sequence * t.vocabulary) * s.micro_batch / s.tensor;
+  double parameters = 0, kept = 0, again = 0, largest = 0;
+  for (const auto& chunk : chunks)
+    for (const Part* part : chunk) {
+      parameters += part->parameters + part->expert_parameters;
+      kept += part->activation_bytes;
+      again = std::max(again, part->recomputed_bytes);
+      largest = std::max(largest, part->parameters + part->expert_parameters);
+      m.working_bytes = std::max(m.working_bytes, part->logit_bytes);
+    }
+  m.state_bytes = parameters * state_bytes_per_parameter(s);
+  m.activation_bytes = peak_in_flight(s.pipeline_order(), rank) * kept + again;
+  if (s.zero == 3) m.working_bytes += 2 * bytes_of(s.weights) * largest;  // a part's and the next one's
   return m;
 }
 

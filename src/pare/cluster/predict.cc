@@ -3,73 +3,263 @@
 #include <algorithm>
 #include <numeric>
 
-#include "pare/cluster/layer.h"
-
 namespace pare::cluster {
 namespace {
 
-/// How groups lie in nodes: tensor ranks are neighbours, then data, then pipeline ranks.
-Group tensor_group(const Strategy& s, const Cluster& c) {
-  const int inside = std::min(s.tensor, c.devices_per_node);
-  return {inside, (s.tensor + inside - 1) / inside, std::max(1, c.devices_per_node / inside)};
-}
+/// Ranks of a node are neighbours: tensor ranks, then context, then data, then those of the pipeline.
+struct Groups {
+  Group tensor, context, expert, shard, repeat, replicas, expert_replicas;
 
-Group data_group(const Strategy& s, const Cluster& c) {
-  const int inside = std::clamp(c.devices_per_node / s.tensor, 1, s.data);
-  const int in_node = std::min(c.devices_per_node, s.tensor * s.data);
-  return {inside, (s.data + inside - 1) / inside, std::max(1, in_node / inside)};
+  Groups(const Strategy& s, const Cluster& c)
+      : tensor(group_of(s.tensor, 1, c)),
+        context(group_of(s.context, s.tensor, c)),
+        expert(group_of(s.expert, s.tensor, c)),
+        shard(group_of(s.shards(), s.tensor, c)),
+        repeat(group_of(s.replicas() / s.shards(), s.tensor * s.shards(), c)),
+        replicas(group_of(s.replicas(), s.tensor, c)),
+        expert_replicas(group_of(s.replicas() / s.expert, s.tensor * s.expert, c)) {}
+
+  const Group& along(Axis axis) const {
+    switch (axis) {
+      case Axis::tensor: return tensor;
+      case Axis::context: return context;
+      case Axis::expert: return expert;
+      case Axis::shard: return shard;
+    }
+    return tensor;
+  }
+};
+
+struct WorkTime {
+  double compute_s = 0, communication_s = 0;  // on the device; communication: what is not hidden
+  double host_s = 0;                          // to launch it all
+  double total_s() const { return std::max(compute_s + communication_s, host_s); }
+
+  WorkTime& operator+=(const WorkTime& other) {
+    compute_s += other.compute_s;
+    communication_s += other.communication_s;
+    host_s += other.host_s;
+    return *this;
+  }
+};
+
+/// What is known of every rank and stage before any of them runs.
+class Predictor {
+ public:
+  Predictor(const Transformer& t, const Strategy& s, const Cluster& c, const Costs& costs)
+      : t_(t), s_(s), c_(c), costs_(costs), groups_(s, c), parts_(parts(t, s)) {
+    for (const Part& part : parts_.kinds)
+      times_.push_back({work_s(part.forward), work_s(part.backward), work_s(part.weight)});
+  }
+
+  Prediction predict();
+
+ private:
+  struct PartTime {
+    WorkTime forward, backward, weight;
+  };
+
+  /// A slow device holds up its tensor group, and with it the whole stage of its replica, which the others wait for.
+  double slowness(int rank) const {
+    return c_.slow_device >= 0 && c_.slow_device / (s_.tensor * s_.replicas()) == rank ? c_.slow_device_factor : 1;
+  }
+  /// Of what crosses nodes from the ranks [first, last].
+  double link_slowness(int first, int last) const {
+    const int width = s_.tensor * s_.replicas(), node = c_.slow_node;
+    const bool touched =
+        node >= first * width / c_.devices_per_node && node <= ((last + 1) * width - 1) / c_.devices_per_node;
+    return node >= 0 && touched ? c_.slow_node_factor : 1;
+  }
+
+  WorkTime work_s(const Work& work) const;
+  double collective_s(CollectiveKind kind, double bytes, const Group& group, int rank) const {
+    return costs_.collective_s(kind, bytes, group) * (group.nodes > 1 ? link_slowness(rank, rank) : 1);
+  }
+  double stage_transfer_s(int rank) const;
+  double gradient_s(int rank, double parameters, double expert_parameters) const;
+  Interval sum_gradients(int rank, const std::vector<TimedPass>& passes) const;
+  double tied_embedding_s() const;
+
+  const Transformer& t_;
+  const Strategy& s_;
+  const Cluster& c_;
+  const Costs& costs_;
+  Groups groups_;
+  Parts parts_;
+  std::vector<PartTime> times_;                              // [kind]
+  std::vector<std::vector<std::vector<const Part*>>> held_;  // [rank][chunk][part]
+};
+
+WorkTime Predictor::work_s(const Work& work) const {
+  WorkTime time;
+  double launches = 0, hidden = 0;
+  for (const Operation& o : work.operations) {
+    time.compute_s += costs_.operation_s(o);
+    launches += o.count * kernels(o);
+  }
+  for (const Communication& m : work.communications) {
+    const Group& group = groups_.along(m.axis);
+    (m.hidden ? hidden : time.communication_s) += m.count * costs_.collective_s(m.kind, m.bytes, group);
+    launches += m.count;
+  }
+  // both slow down while they share the device
+  const double both = c_.device.overlap_slowdown * std::min(hidden, time.compute_s);
+  time.communication_s += std::max(0.0, hidden - time.compute_s) + both;
+  time.host_s = launches * c_.device.host_s;
+  return time;
 }
 
 /// Of activations from a rank of the pipeline to the next; all tensor ranks send theirs at once.
-double stage_transfer_s(const Transformer& t, const Strategy& s, const Cluster& c, int rank) {
-  const int replica = s.data * s.tensor, next = (rank + 1) % s.pipeline;
+double Predictor::stage_transfer_s(int rank) const {
+  const int replica = s_.replicas() * s_.tensor, next = (rank + 1) % s_.pipeline;
+  const bool split = s_.sequence_parallel || s_.scatter_gather;
+  const double width = s_.precision == Precision::float32 ? 4 : 2;
   const double bytes =
-      2.0 * static_cast<double>(t.sequence * t.hidden) * s.micro_batch / (s.sequence_parallel ? s.tensor : 1);
-  const bool across = rank * replica / c.devices_per_node != next * replica / c.devices_per_node;
-  return transfer_s(bytes, across, std::min(replica, c.devices_per_node), c);
+      width * static_cast<double>(t_.sequence / s_.context * t_.hidden) * s_.micro_batch / (split ? s_.tensor : 1);
+  const bool across = rank * replica / c_.devices_per_node != next * replica / c_.devices_per_node;
+  double time = costs_.transfer_s(bytes, across);
+  if (across) time *= link_slowness(std::min(rank, next), std::max(rank, next));
+  if (s_.scatter_gather && !s_.sequence_parallel && s_.tensor > 1)
+    time += costs_.collective_s(CollectiveKind::all_gather, bytes * s_.tensor, groups_.tensor);
+  return time;
 }
 
-struct StageWork {
-  WorkTime forward, backward, weight;
-};
-
-struct Part {
-  StageWork layer, embedding, head;
-};
-
-StageWork timed(const PartWork& work, const Group& group, const Cluster& c) {
-  return {work_s(work.forward, group, c), work_s(work.backward, group, c), work_s(work.weight, group, c)};
+/// The sum over replicas of so many gradients of a device, and what ZeRO gathers of the weights afterwards.
+double Predictor::gradient_s(int rank, double parameters, double expert_parameters) const {
+  const double gradients = bytes_of(s_.gradients), weights = bytes_of(s_.weights);
+  const auto sum = [&](double count, const Group& all) {
+    if (s_.zero == 0) return collective_s(CollectiveKind::all_reduce, gradients * count, all, rank);
+    if (s_.shards() == s_.replicas())
+      return collective_s(CollectiveKind::reduce_scatter, gradients * count, all, rank) +
+             collective_s(CollectiveKind::all_gather, weights * count, all, rank);
+    return collective_s(CollectiveKind::reduce_scatter, gradients * count, groups_.shard, rank) +
+           collective_s(CollectiveKind::all_reduce, gradients * count / s_.shards(), groups_.repeat, rank) +
+           collective_s(CollectiveKind::all_gather, weights * count, groups_.shard, rank);
+  };
+  if (s_.zero >= 2) {  // summed within the shards as they appear; weights are gathered when they are used
+    double time = 0;
+    if (s_.shards() != s_.replicas())
+      time += collective_s(CollectiveKind::all_reduce, gradients * (parameters + expert_parameters) / s_.shards(),
+                           groups_.repeat, rank);
+    if (s_.zero == 2)
+      time += collective_s(CollectiveKind::all_gather, weights * (parameters + expert_parameters), groups_.shard, rank);
+    return time;
+  }
+  return sum(parameters, groups_.replicas) + sum(expert_parameters, groups_.expert_replicas);
 }
 
-/// Gradients of a rank's layers are summed one after the other, from the moment each is there.
-Interval sum_gradients(const Transformer& t, const Strategy& s, const Cluster& c, int rank, std::int64_t layers,
-                       const std::vector<TimedPass>& passes) {
+/// Gradients of a rank's parts are summed one after the other, from the moment each is there: while the last pass that
+/// makes them runs.
+Interval Predictor::sum_gradients(int rank, const std::vector<TimedPass>& passes) const {
   const double last = passes.back().time.end_s;
-  if (s.data == 1) return {last, last};
-  const Group group = data_group(s, c);
-  const double parameters = device_parameters(t, s, rank, layers);
-  const auto buckets = static_cast<double>(layers);
-  const double bytes = 4 * parameters / buckets;
-  double each = 0;
-  if (s.distributed_optimizer)
-    each = collective_s(CollectiveKind::reduce_scatter, bytes, group, c) +
-           collective_s(CollectiveKind::all_gather, bytes / 2, group, c);
-  else
-    each = collective_s(CollectiveKind::all_reduce, bytes, group, c);
-  // gradients of the last micro-batch appear while its last pass runs
-  const PassKind kind = s.pipeline_order().splits_backward() ? PassKind::weight : PassKind::backward;
+  if (s_.replicas() == 1) return {last, last};
+  std::vector<const Part*> all;
+  for (const auto& chunk : held_[static_cast<std::size_t>(rank)])
+    for (const Part* part : chunk)
+      if (part->parameters + part->expert_parameters > 0) all.push_back(part);
+  const PassKind kind = s_.pipeline_order().splits_backward() ? PassKind::weight : PassKind::backward;
   const auto final_pass =
       std::find_if(passes.rbegin(), passes.rend(), [&](const TimedPass& p) { return p.pass.kind == kind; });
   const Interval span = final_pass->time;
+  const double step = (span.end_s - span.start_s) / static_cast<double>(all.size());
   double start = last, end = last;
-  if (s.overlap_gradients) {
-    start = end = span.start_s + (span.end_s - span.start_s) / buckets;
-    for (double b = 1; b <= buckets; ++b)
-      end = std::max(end, span.start_s + b / buckets * (span.end_s - span.start_s)) + each;
-  } else {
-    end += buckets * each;
+  if (s_.overlap_gradients) start = end = span.start_s + step;
+  double made = span.start_s, work = 0;
+  for (auto part = all.rbegin(); part != all.rend(); ++part) {
+    made += step;
+    const double own = gradient_s(rank, (*part)->parameters, (*part)->expert_parameters);
+    end = (s_.overlap_gradients ? std::max(end, made) : end) + own;
+    work += own;
   }
+  if (s_.overlap_gradients)  // the pass they run beside is slower for it
+    end = std::max(end, last + c_.device.overlap_slowdown * std::min(work, span.end_s - span.start_s));
   return {start, end};
+}
+
+/// The first and the last stage both hold the word embedding and add up its gradients.
+double Predictor::tied_embedding_s() const {
+  if (!t_.tied || s_.pipeline == 1) return 0;
+  const int width = s_.replicas() * s_.tensor;
+  const Group pair = group_of(2, width * (s_.pipeline - 1), c_);
+  return costs_.collective_s(CollectiveKind::all_reduce,
+                             bytes_of(s_.gradients) * static_cast<double>(t_.vocabulary * t_.hidden) / s_.tensor, pair);
+}
+
+Prediction Predictor::predict() {
+  const Pipeline pipeline = s_.pipeline_order();
+  const auto starts = stage_starts(parts_.order.size() - 2, pipeline.stages());
+
+  Prediction p;
+  p.measured = costs_.measured();
+  p.ranks.resize(static_cast<std::size_t>(s_.pipeline));
+  held_.resize(p.ranks.size());
+  std::vector<StageTimes> times;
+  std::vector<double> transfers;
+  for (int stage = 0; stage < pipeline.stages(); ++stage) {
+    const int rank = stage % s_.pipeline;
+    WorkTime forward, backward, weight;
+    auto& chunk = held_[static_cast<std::size_t>(rank)].emplace_back();
+    const auto end = stage + 1 < pipeline.stages() ? starts[static_cast<std::size_t>(stage) + 1] : parts_.order.size();
+    for (std::size_t i = starts[static_cast<std::size_t>(stage)]; i < end; ++i) {
+      const PartTime& part = times_[static_cast<std::size_t>(parts_.order[i])];
+      forward += part.forward;
+      backward += part.backward;
+      weight += part.weight;
+      chunk.push_back(&parts_.at(i));
+    }
+    RankActivity& activity = p.ranks[static_cast<std::size_t>(rank)];
+    activity.parts += static_cast<std::int64_t>(chunk.size());
+    const double slow = slowness(rank), overhead = s_.pipeline > 1 ? c_.device.pass_s : 0;
+    for (WorkTime* w : {&forward, &backward, &weight}) {
+      w->compute_s *= slow;
+      w->host_s *= slow;
+      activity.compute_s += s_.micro_batches() * w->compute_s;
+      activity.tensor_communication_s += s_.micro_batches() * w->communication_s;
+    }
+    if (pipeline.splits_backward()) {
+      times.push_back({forward.total_s() + overhead, backward.total_s() + overhead, weight.total_s() + overhead});
+    } else {
+      backward += weight;
+      times.push_back({forward.total_s() + overhead, backward.total_s() + overhead, 0});
+    }
+    transfers.push_back(s_.pipeline > 1 ? stage_transfer_s(rank) : 0);
+  }
+  p.timeline = run_pipeline(pipeline, times, transfers);
+
+  double ready = 0, optimizer_s = 0;
+  for (int r = 0; r < s_.pipeline; ++r) {
+    RankActivity& activity = p.ranks[static_cast<std::size_t>(r)];
+    const auto& passes = p.timeline.ranks[static_cast<std::size_t>(r)];
+    const auto& held = held_[static_cast<std::size_t>(r)];
+    Interval gradients = sum_gradients(r, passes);
+    if (r == 0 || r == s_.pipeline - 1) gradients.end_s += tied_embedding_s();
+    p.gradients.push_back(gradients);
+    activity.gradients_s = gradients.end_s - gradients.start_s;
+    activity.exposed_gradients_s = std::max(0.0, gradients.end_s - passes.back().time.end_s);
+    ready = std::max(ready, gradients.end_s);
+    double parameters = 0;
+    for (const auto& chunk : held)
+      for (const Part* part : chunk) parameters += part->parameters + part->expert_parameters;
+    const Operation step{OperationKind::optimizer,
+                         Direction::forward,
+                         {static_cast<std::int64_t>(parameters) / (s_.zero > 0 ? s_.shards() : 1), 1, 1, 1},
+                         s_.weights};
+    const double own = costs_.operation_s(step) * slowness(r);
+    activity.compute_s += own;
+    optimizer_s = std::max(optimizer_s, own);
+    activity.memory = device_memory(s_, r, held);
+  }
+  p.optimizer = {ready, ready + optimizer_s};
+  p.batch_time_s = p.optimizer.end_s + c_.device.step_s;
+  double passing = 0;
+  for (RankActivity& activity : p.ranks) {
+    const double own = activity.compute_s + activity.tensor_communication_s;
+    activity.idle_s = std::max(0.0, p.batch_time_s - own - activity.exposed_gradients_s);
+  }
+  for (const auto& rank : p.timeline.ranks)
+    for (const TimedPass& pass : rank) passing += pass.time.end_s - pass.time.start_s;
+  p.bubble_share = p.timeline.end_s > 0 ? 1 - passing / (s_.pipeline * p.timeline.end_s) : 0;
+  return p;
 }
 
 }  // namespace
@@ -86,78 +276,24 @@ double Prediction::exposed_communication_s() const {
   return most;
 }
 
-std::vector<std::int64_t> layers_of_stages(std::int64_t layers, int stages) {
-  std::vector<std::int64_t> out(static_cast<std::size_t>(stages), layers / stages);
+std::vector<std::size_t> stage_starts(std::size_t layers, int stages) {
+  const auto count = static_cast<std::size_t>(stages);
+  std::vector<std::size_t> own(count, layers / count), order(count);
   // the first stage has the embedding, the last the head: they take more last
-  std::vector<std::size_t> order(out.size());
   std::iota(order.begin(), order.end(), 0);
-  if (stages > 2) std::rotate(order.begin(), order.begin() + 1, order.end() - 1);
-  for (std::int64_t i = 0; i < layers % stages; ++i) ++out[order[static_cast<std::size_t>(i)]];
-  return out;
+  if (count > 2) std::rotate(order.begin(), order.begin() + 1, order.end() - 1);
+  for (std::size_t i = 0; i < layers % count; ++i) ++own[order[i]];
+  std::vector<std::size_t> starts{0};
+  for (std::size_t s = 0; s + 1 < count; ++s) starts.push_back(starts.back() + own[s] + (s == 0 ? 1 : 0));
+  return starts;
+}
+
+Prediction predict(const Transformer& t, const Strategy& s, const Cluster& c, const Costs& costs) {
+  return Predictor(t, s, c, costs).predict();
 }
 
 Prediction predict(const Transformer& t, const Strategy& s, const Cluster& c) {
-  const Pipeline pipeline = s.pipeline_order();
-  const Group group = tensor_group(s, c);
-  const Part part{timed(layer_work(t, s), group, c), timed(embedding_work(t, s), group, c),
-                  timed(head_work(t, s), group, c)};
-  const auto stage_layers = layers_of_stages(t.layers, pipeline.stages());
-
-  Prediction p;
-  p.ranks.resize(static_cast<std::size_t>(s.pipeline));
-  std::vector<StageTimes> times;
-  std::vector<double> transfers;
-  for (int stage = 0; stage < pipeline.stages(); ++stage) {
-    const auto layers = static_cast<double>(stage_layers[static_cast<std::size_t>(stage)]);
-    StageWork work{layers * part.layer.forward, layers * part.layer.backward, layers * part.layer.weight};
-    const auto add = [&](const StageWork& more) {
-      work.forward += more.forward;
-      work.backward += more.backward;
-      work.weight += more.weight;
-    };
-    if (stage == 0) add(part.embedding);
-    if (stage == pipeline.stages() - 1) add(part.head);
-    if (pipeline.splits_backward())
-      times.push_back({work.forward.total(), work.backward.total(), work.weight.total()});
-    else
-      times.push_back({work.forward.total(), work.backward.total() + work.weight.total(), 0});
-    const int rank = stage % s.pipeline;
-    transfers.push_back(s.pipeline > 1 ? stage_transfer_s(t, s, c, rank) : 0);
-    RankActivity& activity = p.ranks[static_cast<std::size_t>(rank)];
-    activity.layers += stage_layers[static_cast<std::size_t>(stage)];
-    for (const WorkTime& w : {work.forward, work.backward, work.weight}) {
-      activity.compute_s += s.micro_batches() * w.compute_s;
-      activity.tensor_communication_s += s.micro_batches() * w.communication_s;
-    }
-  }
-  p.timeline = run_pipeline(pipeline, times, transfers);
-
-  double ready = 0, optimizer_s = 0;
-  for (int r = 0; r < s.pipeline; ++r) {
-    RankActivity& activity = p.ranks[static_cast<std::size_t>(r)];
-    const auto& passes = p.timeline.ranks[static_cast<std::size_t>(r)];
-    p.gradients.push_back(sum_gradients(t, s, c, r, activity.layers, passes));
-    activity.gradients_s = p.gradients.back().end_s - p.gradients.back().start_s;
-    activity.exposed_gradients_s = std::max(0.0, p.gradients.back().end_s - passes.back().time.end_s);
-    ready = std::max(ready, p.gradients.back().end_s);
-    // reads gradient, main copy and two moments, writes the last three and the weight
-    const double bytes = 30 * device_parameters(t, s, r, activity.layers) / (s.distributed_optimizer ? s.data : 1);
-    const double own = operation_s({0, bytes, 1}, c.device);
-    activity.compute_s += own;
-    optimizer_s = std::max(optimizer_s, own);
-    activity.memory = device_memory(t, s, r, activity.layers);
-  }
-  p.optimizer = {ready, ready + optimizer_s};
-  p.batch_time_s = p.optimizer.end_s;
-  double passing = 0;
-  for (RankActivity& activity : p.ranks) {
-    const double own = activity.compute_s + activity.tensor_communication_s;
-    activity.idle_s = std::max(0.0, p.batch_time_s - own - activity.exposed_gradients_s);
-  }
-  for (const auto& rank : p.timeline.ranks)
-    for (const TimedPass& pass : rank) passing += pass.time.end_s - pass.time.start_s;
-  p.bubble_share = p.timeline.end_s > 0 ? 1 - passing / (s.pipeline * p.timeline.end_s) : 0;
-  return p;
+  return predict(t, s, c, DescribedCosts(c));
 }
 
 }  // namespace pare::cluster

@@ -4,6 +4,7 @@
 #pragma once
 #include <vector>
 
+#include "pare/cluster/costs.h"
 #include "pare/cluster/memory.h"
 #include "pare/cluster/pipeline.h"
 #include "pare/study/study.h"
@@ -12,9 +13,9 @@ namespace pare::cluster {
 
 /// One rank of the pipeline; all its data and tensor ranks do the same.
 struct RankActivity {
-  std::int64_t layers = 0;
+  std::int64_t parts = 0;
   double compute_s = 0;               // passes and optimizer, without communication
-  double tensor_communication_s = 0;  // inside passes
+  double tensor_communication_s = 0;  // inside passes, not hidden behind computation
   double gradients_s = 0;             // the collectives of data parallelism, hidden or not
   double exposed_gradients_s = 0;     // what of them lies behind the last pass
   double idle_s = 0;                  // the rest of the batch
@@ -28,15 +29,20 @@ struct Prediction {
   PipelineTimeline timeline;
   std::vector<Interval> gradients;  // [rank], of the collectives of data parallelism
   Interval optimizer;
+  bool measured = false;  // computation by a profile
 
   double peak_bytes() const;
   double exposed_communication_s() const;  // of the rank where it is largest
 };
 
-/// Layers of each stage of the pipeline: as even as they go, the middle ones taking what is left over.
-std::vector<std::int64_t> layers_of_stages(std::int64_t layers, int stages);
+/// Where each stage of a pipeline begins in the network's parts: as many layers each as they go, the middle stages
+/// taking what is left over; the first has the embedding, the last the head too.
+std::vector<std::size_t> stage_starts(std::size_t layers, int stages);
 
 /// The strategy has been checked.
+Prediction predict(const Transformer& network, const Strategy& strategy, const Cluster& cluster, const Costs& costs);
+
+/// By the cluster's description.
 Prediction predict(const Transformer& network, const Strategy& strategy, const Cluster& cluster);
 
 /// A candidate of the study of `pare cluster`: the design's costs, devices as details.

@@ -63,7 +63,7 @@ std::vector<Strategy> strategies(const Transformer& t, const Cluster& c, const S
                              .chunks = order.chunks,
                              .recompute = recompute,
                              .sequence_parallel = tensor > 1,
-                             .distributed_optimizer = distributed,
+                             .zero = distributed ? 1 : 0,
                              .flash_attention = space.flash_attention});
             }
           }

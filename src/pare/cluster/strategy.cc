@@ -20,11 +20,14 @@ Recompute parse_recompute(const std::string& name) { return parse_name<Recompute
 
 std::string Strategy::label() const {
   std::string out = fmt::format("d{} t{} p{} b{}", data, tensor, pipeline, micro_batch);
+  if (context > 1) out += fmt::format(" c{}", context);
+  if (expert > 1) out += fmt::format(" e{}", expert);
   if (pipeline > 1) out += fmt::format(" {}", name(schedule));
   if (chunks > 1) out += fmt::format(" v{}", chunks);
   if (recompute != Recompute::none) out += fmt::format(" {}-recompute", name(recompute));
   if (sequence_parallel) out += " sequence";
-  if (distributed_optimizer) out += " zero1";
+  if (zero > 0) out += fmt::format(" zero{}", zero);
+  if (zero > 0 && shards() != replicas()) out += fmt::format(" shard{}", shards());
   return out;
 }
 
@@ -37,11 +40,26 @@ void check(const Strategy& s, const Transformer& t, const Cluster& c) {
   positive(s.pipeline, "--pipeline-parallel");
   positive(s.micro_batch, "--micro-batch");
   positive(s.batch, "--batch");
-  const long long devices = 1LL * s.data * s.tensor * s.pipeline;
+  positive(s.context, "--context-parallel");
+  positive(s.expert, "--expert-parallel");
+  // widths of up to 2^31 each
+  const double devices = 1.0 * s.data * s.tensor * s.pipeline * s.context;
   if (devices != c.devices())
-    throw UsageError(fmt::format("data {} x tensor {} x pipeline {} is {} devices, the cluster has {}", s.data,
-                                 s.tensor, s.pipeline, devices, c.devices()),
+    throw UsageError(fmt::format("data {} x tensor {} x pipeline {} x context {} is {:.0f} devices, the cluster has {}",
+                                 s.data, s.tensor, s.pipeline, s.context, devices, c.devices()),
                      "strategy", "change a width or the cluster's nodes");
+  if (s.zero < 0 || s.zero > 3) throw UsageError("is 0, 1, 2 or 3", "--zero");
+  if (s.shard < 0 || s.replicas() % s.shards())
+    throw UsageError(fmt::format("{} replicas are no multiple of it", s.replicas()), "--shard");
+  if (s.shard > 0 && s.zero == 0) throw UsageError("needs something to share", "--shard", "give --zero too");
+  if (t.experts == 0 && s.expert > 1)
+    throw UsageError("the network has no experts", "--expert-parallel", "leave it out");
+  if (s.expert > 1 && (t.experts % s.expert || s.replicas() % s.expert))
+    throw UsageError(fmt::format("{} experts and {} replicas are no multiples of it", t.experts, s.replicas()),
+                     "--expert-parallel");
+  if (s.zero == 3 && s.pipeline > 1)
+    throw UsageError("weights shared by replicas would be gathered for every micro-batch of a pipeline", "--zero",
+                     "take stage 1, or no pipeline");
   if (s.batch % (1LL * s.data * s.micro_batch))
     throw UsageError(
         fmt::format("{} samples are no multiple of {} replicas with {} a micro-batch", s.batch, s.data, s.micro_batch),
@@ -53,6 +71,8 @@ void check(const Strategy& s, const Transformer& t, const Cluster& c) {
   if (s.sequence_parallel && t.sequence % s.tensor)
     throw UsageError(fmt::format("{} tokens are no multiple of tensor width {}", t.sequence, s.tensor),
                      "--sequence-parallel");
+  if (t.sequence % (2 * static_cast<std::int64_t>(s.context)) && s.context > 1)
+    throw UsageError(fmt::format("{} tokens are no multiple of twice that", t.sequence), "--context-parallel");
   if (t.layers < 1LL * s.pipeline * s.chunks)
     throw UsageError(fmt::format("{} layers are fewer than {} stages", t.layers, 1LL * s.pipeline * s.chunks),
                      "--pipeline-parallel");

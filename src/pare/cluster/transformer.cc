@@ -55,8 +55,11 @@ class Config {
 
 }  // namespace
 
+std::int64_t Transformer::layer_expert_parameters() const { return experts * hidden * feed_forward * (gated ? 3 : 2); }
+
 std::int64_t Transformer::layer_matrix_parameters() const {
   const std::int64_t attention = hidden * head_width * (2 * heads + 2 * kv_heads);
+  if (experts > 0) return attention + hidden * experts + layer_expert_parameters();
   return attention + hidden * feed_forward * (gated ? 3 : 2);
 }
 
@@ -78,7 +81,9 @@ std::int64_t Transformer::parameters() const {
 
 double Transformer::model_flops() const {
   const auto s = static_cast<double>(sequence);
-  const double matrices = 2 * s * static_cast<double>(layers * layer_matrix_parameters());
+  const std::int64_t idle_experts =
+      experts > 0 ? layer_expert_parameters() / experts * (experts - experts_per_token) : 0;
+  const double matrices = 2 * s * static_cast<double>(layers * (layer_matrix_parameters() - idle_experts));
   const double attention = 4 * s * s * static_cast<double>(layers * heads * head_width);
   const double head = 2 * s * static_cast<double>(hidden * vocabulary);
   return 3 * (matrices + attention + head);
@@ -118,6 +123,7 @@ Transformer parse_transformer(const std::string& text, const std::string& where,
     throw Error(fmt::format("{} tokens a sample are more than its {} positions", t.sequence, positions), where,
                 "give a smaller --sequence");
   t.gated = llama;
+  t.causal = !bert;
   t.biases = !llama;
   t.tied = config.boolean("tie_word_embeddings", !llama);
   t.hash = content_hash(text);

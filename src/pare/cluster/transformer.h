@@ -9,18 +9,23 @@ namespace pare::cluster {
 struct Transformer {
   std::string name;
   std::int64_t hidden = 0, layers = 0, heads = 0, vocabulary = 0;
-  std::int64_t feed_forward = 0;  // inner width
-  std::int64_t kv_heads = 0;      // groups of keys and values; heads where each has its own
-  std::int64_t head_width = 0;    // mostly hidden / heads
-  std::int64_t sequence = 0;      // tokens of a sample
-  std::int64_t positions = 0;     // learned position embeddings; 0 for rotary ones
-  bool gated = false;             // the feed-forward part has a gate: three matrices
-  bool biases = true;             // of the matrices
-  bool tied = true;               // the head shares the word embedding
-  std::string hash;               // of the file it came from
+  std::int64_t feed_forward = 0;       // inner width
+  std::int64_t kv_heads = 0;           // groups of keys and values; heads where each has its own
+  std::int64_t head_width = 0;         // mostly hidden / heads
+  std::int64_t sequence = 0;           // tokens of a sample
+  std::int64_t positions = 0;          // learned position embeddings; 0 for rotary ones
+  std::int64_t experts = 0;            // copies of the feed-forward part, 0: one that all tokens use
+  std::int64_t experts_per_token = 1;  // of the experts
+  bool gated = false;                  // the feed-forward part has a gate: three matrices
+  bool causal = true;                  // queries see no later keys
+  bool biases = true;                  // of the matrices
+  bool tied = true;                    // the head shares the word embedding
+  std::string hash;                    // of the file it came from
 
   /// Parameters of one layer's matrices, without biases and normalisation.
   std::int64_t layer_matrix_parameters() const;
+  /// Those of its experts; 0 without them.
+  std::int64_t layer_expert_parameters() const;
   /// All parameters of one layer.
   std::int64_t layer_parameters() const;
   /// Word and position embeddings; the head's own matrix where it is not tied; the last normalisation.

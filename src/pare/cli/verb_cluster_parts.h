@@ -1,0 +1,10 @@
+// The sub-verbs of `pare cluster` for parts of a prediction.
+#pragma once
+#include "pare/cli/context.h"
+
+namespace pare::cli {
+
+void add_cluster_collective(CLI::App& cluster_verb, const Global& global);
+void add_cluster_pipeline(CLI::App& cluster_verb, const Global& global);
+
+}  // namespace pare::cli

@@ -1,0 +1,64 @@
+#include "pare/cluster/costs.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "pare/cluster/nccl.h"
+
+namespace pare::cluster {
+namespace {
+
+/// What of a device's processors a product [rows, inner] x [inner, columns] keeps busy: its tiles run in waves of one a
+/// processor, the last one partly filled. Smaller tiles waste less there and read more; the best is taken.
+double tile_efficiency(double rows, double columns, int processors) {
+  struct Tile {
+    double rows, columns, efficiency;
+  };
+  static constexpr std::array<Tile, 4> tiles{{{256, 128, 1}, {128, 128, 0.95}, {128, 64, 0.8}, {64, 64, 0.65}}};
+  double best = 0;
+  for (const Tile& tile : tiles) {
+    const double count = std::ceil(rows / tile.rows) * std::ceil(columns / tile.columns);
+    const double waves = std::ceil(count / processors);
+    const double used = rows * columns / (waves * processors * tile.rows * tile.columns);
+    best = std::max(best, tile.efficiency * used);
+  }
+  return best;
+}
+
+double matrix_efficiency(const Operation& o, const Device& d) {
+  if (o.kind == OperationKind::attention || o.kind == OperationKind::causal)
+    return d.attention_efficiency * d.matrix.at(flops(o));
+  double efficiency = d.matrix.at(flops(o));
+  if (o.kind != OperationKind::linear) return efficiency;
+  // rows x inner times inner x columns, as each direction has them
+  auto [rows, inner, columns] =
+      std::array{static_cast<double>(o.shape[0]), static_cast<double>(o.shape[1]), static_cast<double>(o.shape[2])};
+  if (o.direction == Direction::backward) std::swap(inner, columns);
+  if (o.direction == Direction::weight) std::swap(rows, inner);
+  if (d.processors > 0) efficiency *= tile_efficiency(rows, columns, d.processors);
+  return efficiency * inner / (inner + d.half_inner);
+}
+
+}  // namespace
+
+double DescribedCosts::operation_s(const Operation& o) const {
+  const Device& d = cluster_.device;
+  const double work = flops(o), moved = bytes(o);
+  const double arithmetic = work > 0 ? work / (d.flops(o.precision) * matrix_efficiency(o, d)) : 0;
+  const double memory = moved / (d.memory_bandwidth * d.memory.at(moved));
+  return o.count * std::max({arithmetic, memory, kernels(o) * d.launch_s});
+}
+
+double DescribedCosts::collective_s(CollectiveKind kind, double bytes, const Group& group) const {
+  return nccl_s(kind, bytes, group, cluster_);
+}
+
+double DescribedCosts::transfer_s(double bytes, bool across_nodes) const {
+  // across, a device has its part of the node's ports
+  const double bandwidth =
+      across_nodes ? cluster_.across.bandwidth / cluster_.devices_per_node : cluster_.inside.bandwidth;
+  return cluster_.call_s + (across_nodes ? cluster_.across : cluster_.inside).latency_s + bytes / bandwidth;
+}
+
+}  // namespace pare::cluster

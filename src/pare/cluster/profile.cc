@@ -1,0 +1,152 @@
+#include "pare/cluster/profile.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "pare/base/error.h"
+#include "pare/base/file.h"
+
+namespace pare::cluster {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t largest_file = 256 << 20;
+
+double positive(const json& entry, const char* key, const std::string& what, const std::string& where) {
+  const auto found = entry.find(key);
+  const double value = found != entry.end() && found->is_number() ? found->get<double>() : NAN;
+  if (!std::isfinite(value) || value <= 0)
+    throw Error(fmt::format("{}: '{}' must be a number above 0", what, key), where);
+  return value;
+}
+
+int whole(const json& entry, const char* key, const std::string& what, const std::string& where) {
+  const double value = positive(entry, key, what, where);
+  if (value != std::floor(value) || value > 1 << 24)
+    throw Error(fmt::format("{}: '{}' must be a whole number of at most {}", what, key, 1 << 24), where);
+  return static_cast<int>(value);
+}
+
+std::string text(const json& entry, const char* key) {
+  const auto found = entry.find(key);
+  return found != entry.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+ProfiledCollective collective(const json& entry, const std::string& what, const std::string& where) {
+  if (!entry.is_object()) throw Error(what + " is no object", where);
+  return {.kind = parse_collective(text(entry, "kind"), where),
+          .ranks = whole(entry, "ranks", what, where),
+          .nodes = whole(entry, "nodes", what, where),
+          .bytes = positive(entry, "bytes", what, where),
+          .seconds = positive(entry, "seconds", what, where),
+          .source = text(entry, "source")};
+}
+
+}  // namespace
+
+void Profile::merge(const Profile& newer) {
+  if (!newer.device.empty()) device = newer.device;
+  for (const auto& [key, operation] : newer.operations) operations[key] = operation;
+  for (const ProfiledCollective& c : newer.collectives) {
+    const auto same = [&](const ProfiledCollective& old) {
+      return old.kind == c.kind && old.ranks == c.ranks && old.nodes == c.nodes && old.bytes == c.bytes;
+    };
+    std::erase_if(collectives, same);
+    collectives.push_back(c);
+  }
+}
+
+Profile parse_profile(const std::string& content, const std::string& where) {
+  const json file = json::parse(content, nullptr, /*allow_exceptions=*/false);
+  if (!file.is_object() || !file.contains("operations") || !file["operations"].is_object())
+    throw Error("is no profile: a JSON object with 'operations'", where, "pare cluster profile writes one");
+  Profile profile;
+  profile.device = text(file, "device");
+  for (const auto& [key, entry] : file["operations"].items()) {
+    const std::string what = fmt::format("operation '{}'", printable(key));
+    if (!entry.is_object()) throw Error(what + " is no object", where);
+    profile.operations[key] = {positive(entry, "seconds", what, where), text(entry, "source")};
+  }
+  if (const auto found = file.find("collectives"); found != file.end()) {
+    if (!found->is_array()) throw Error("'collectives' is no list", where);
+    for (const json& entry : *found)
+      profile.collectives.push_back(
+          collective(entry, fmt::format("collective {}", profile.collectives.size() + 1), where));
+  }
+  return profile;
+}
+
+Profile read_profile(const std::filesystem::path& path) {
+  return parse_profile(read_file(path, largest_file), path.string());
+}
+
+std::string to_json(const Profile& profile) {
+  json file{{"device", profile.device}, {"operations", json::object()}, {"collectives", json::array()}};
+  for (const auto& [key, operation] : profile.operations)
+    file["operations"][key] = {{"seconds", operation.seconds}, {"source", operation.source}};
+  for (const ProfiledCollective& c : profile.collectives)
+    file["collectives"].push_back({{"kind", name(c.kind)},
+                                   {"ranks", c.ranks},
+                                   {"nodes", c.nodes},
+                                   {"bytes", c.bytes},
+                                   {"seconds", c.seconds},
+                                   {"source", c.source}});
+  return file.dump(1) + "\n";
+}
+
+ProfiledCosts::ProfiledCosts(const Profile& profile, const Cluster& cluster) : profile_(profile), described_(cluster) {
+  for (const ProfiledCollective& c : profile.collectives)
+    points_[{c.kind, c.ranks, c.nodes > 1}].push_back({c.bytes, c.seconds});
+  for (auto& [key, points] : points_) std::ranges::sort(points, {}, &Point::bytes);
+}
+
+double ProfiledCosts::operation_s(const Operation& o) const {
+  const auto found = profile_.operations.find(o.key());
+  if (found == profile_.operations.end())
+    throw Error(fmt::format("has no '{}'", o.key()), "profile",
+                "pare cluster profile with the same options measures what is missing");
+  return o.count * found->second.seconds;
+}
+
+const ProfiledCosts::Points* ProfiledCosts::points(CollectiveKind kind, int ranks, bool across) const {
+  const auto found = points_.find({kind, ranks, across});
+  return found == points_.end() ? nullptr : &found->second;
+}
+
+namespace {
+
+/// On a line between the neighbours' logarithms; outside them, along the nearest: as long as the smallest below, in
+/// proportion above.
+template <typename Points>
+double interpolate(const Points& points, double bytes) {
+  const auto above = std::ranges::lower_bound(points, bytes, {}, [](const auto& p) { return p.bytes; });
+  if (above == points.begin()) return above->seconds;
+  const auto& low = *std::prev(above);
+  if (above == points.end()) return low.seconds * bytes / low.bytes;
+  const double part = std::log(bytes / low.bytes) / std::log(above->bytes / low.bytes);
+  return low.seconds * std::pow(above->seconds / low.seconds, part);
+}
+
+}  // namespace
+
+double ProfiledCosts::collective_s(CollectiveKind kind, double bytes, const Group& group) const {
+  if (group.size() <= 1 || bytes <= 0) return 0;
+  const bool across = group.nodes > 1;
+  if (const Points* all = points(kind, group.size(), across)) return interpolate(*all, bytes);
+  const Points* two = points(kind, 2, across);
+  if (!two && across) two = points(kind, 2, false);  // one machine's processes stand for all
+  if (!two) return described_.collective_s(kind, bytes, group);
+  return (group.size() - 1) * interpolate(*two, 2 * bytes / group.size());
+}
+
+double ProfiledCosts::transfer_s(double bytes, bool across_nodes) const {
+  const Points* two = points(CollectiveKind::send, 2, across_nodes);
+  if (!two) two = points(CollectiveKind::send, 2, false);
+  return two ? interpolate(*two, bytes) : described_.transfer_s(bytes, across_nodes);
+}
+
+}  // namespace pare::cluster

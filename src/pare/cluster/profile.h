@@ -1,0 +1,66 @@
+// Measured times of events, kept in a file that can be merged, shared and used again.
+#pragma once
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "pare/cluster/costs.h"
+
+namespace pare::cluster {
+
+struct ProfiledOperation {
+  double seconds = 0;  // of one
+  std::string source;  // "measured", or the kind of trace it comes from
+};
+
+struct ProfiledCollective {
+  CollectiveKind kind = CollectiveKind::all_reduce;
+  int ranks = 2;
+  int nodes = 1;     // that the ranks lie in
+  double bytes = 0;  // of the whole array
+  double seconds = 0;
+  std::string source;
+};
+
+struct Profile {
+  std::string device;                                   // what it was measured on
+  std::map<std::string, ProfiledOperation> operations;  // by Operation::key
+  std::vector<ProfiledCollective> collectives;
+
+  /// Takes over what `newer` has; its figures win.
+  void merge(const Profile& newer);
+};
+
+/// JSON. Throws Error naming the first entry that is no operation or collective, or whose time is not above 0.
+Profile parse_profile(const std::string& text, const std::string& where);
+Profile read_profile(const std::filesystem::path& path);
+std::string to_json(const Profile& profile);
+
+/// By a profile; what it has no collectives for, by the cluster's description.
+class ProfiledCosts : public Costs {
+ public:
+  ProfiledCosts(const Profile& profile, const Cluster& cluster);
+
+  /// Throws Error, naming the event and how to profile it, where the profile has none.
+  double operation_s(const Operation& operation) const override;
+  /// Between the profile's sizes on a line of logarithms. Of more ranks than were measured: as many more steps of a
+  /// ring, each with its smaller part (the paper, section 5: two devices stand for all).
+  double collective_s(CollectiveKind kind, double bytes, const Group& group) const override;
+  double transfer_s(double bytes, bool across_nodes) const override;
+  bool measured() const override { return true; }
+
+ private:
+  struct Point {
+    double bytes, seconds;
+  };
+  using Points = std::vector<Point>;
+
+  const Points* points(CollectiveKind kind, int ranks, bool across) const;
+
+  const Profile& profile_;
+  DescribedCosts described_;
+  std::map<std::tuple<CollectiveKind, int, bool>, Points> points_;  // sorted by bytes
+};
+
+}  // namespace pare::cluster
