@@ -34,6 +34,7 @@ SETTINGS += [("GPT", WIDE, (2, 2, 2), 2, 64, "1f1b", True), ("GPT", WIDE, (2, 2,
 CLUSTER = """[device]
 name = "one core"
 matrix_tflops = 0.1
+matrix_fp32_tflops = 0.1
 memory_gib = 64
 memory_gb_s = 10
 [nodes]

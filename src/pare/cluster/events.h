@@ -10,7 +10,7 @@
 namespace pare::cluster {
 
 struct Events {
-  std::map<std::string, Operation> operations;           // by Operation::key
+  std::map<std::string, Operation> operations;             // by Operation::key
   std::map<CollectiveKind, std::set<double>> collectives;  // bytes that two ranks move for them; sends too
 };
 

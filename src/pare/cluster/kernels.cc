@@ -46,8 +46,8 @@ Normalised normalise(const at::Tensor& x, const at::Tensor& weight, const at::Te
 
 at::Tensor normalise_backward(const at::Tensor& dy, const at::Tensor& x, const Normalised& saved,
                               const at::Tensor& weight, const at::Tensor& bias, at::Tensor dweight, at::Tensor dbias) {
-  const auto [dx, dw, db] = at::native_layer_norm_backward(dy, x, {x.size(1)}, saved.mean, saved.rstd, weight, bias,
-                                                           {true, true, true});
+  const auto [dx, dw, db] =
+      at::native_layer_norm_backward(dy, x, {x.size(1)}, saved.mean, saved.rstd, weight, bias, {true, true, true});
   dweight.add_(dw);
   dbias.add_(db);
   return dx;

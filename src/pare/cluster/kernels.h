@@ -45,8 +45,8 @@ void embed_weight(const at::Tensor& dy, const at::Tensor& tokens, std::int64_t f
 at::Tensor add_positions(at::Tensor x, const at::Tensor& table, std::int64_t samples);
 void add_positions_weight(const at::Tensor& dy, at::Tensor dtable, std::int64_t samples);
 
-// Cross-entropy of logits [rows, classes] whose classes from `first` on are here; `most` and `sums` are to be reduced over
-// the ranks that hold the others. targets: [rows] int64.
+// Cross-entropy of logits [rows, classes] whose classes from `first` on are here; `most` and `sums` are to be reduced
+// over the ranks that hold the others. targets: [rows] int64.
 at::Tensor loss_most(const at::Tensor& logits);  // [rows]
 struct Exponents {
   at::Tensor values;  // [rows, classes]: exp(logits - most)

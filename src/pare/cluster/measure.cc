@@ -100,7 +100,8 @@ void check_runnable(const Events& events) {
   for (const auto& [key, operation] : events.operations) check_runnable(operation);
   for (const auto& [kind, bytes] : events.collectives)
     if (kind == CollectiveKind::all_to_all || kind == CollectiveKind::exchange)
-      throw Error(fmt::format("'{}' is not run here", name(kind)), "profile", "take such strategies by --cluster alone");
+      throw Error(fmt::format("'{}' is not run here", name(kind)), "profile",
+                  "take such strategies by --cluster alone");
 }
 
 /// The processor's name, as the kernel has it.

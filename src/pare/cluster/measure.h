@@ -10,8 +10,8 @@ struct MeasureOptions {
 };
 
 /// Computation by both ranks at once, as in training, in rounds over all events, so that each meets the caches as the
-/// others leave them; collectives and messages over Gloo, at the sizes asked for and in between. The events are those of
-/// float32. Throws Error for an event that cannot be run here.
+/// others leave them; collectives and messages over Gloo, at the sizes asked for and in between. The events are those
+/// of float32. Throws Error for an event that cannot be run here.
 Profile measure(const Events& events, const MeasureOptions& options);
 
 }  // namespace pare::cluster

@@ -40,13 +40,19 @@ double Compute::asleep_s(const Operation& o) const {
 at::Tensor Compute::linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   return event(
       operation(OperationKind::linear, forward, x.size(0), x.size(1), weight.size(0)),
-      [&] { return kernel::linear(x, weight, bias); }, [&] { return at::empty({x.size(0), weight.size(0)}); });
+      [&] { return kernel::linear(x, weight, bias); },
+      [&] {
+        return at::empty({x.size(0), weight.size(0)});
+      });
 }
 
 at::Tensor Compute::linear_backward(const at::Tensor& dy, const at::Tensor& weight) {
   return event(
       operation(OperationKind::linear, backward, dy.size(0), weight.size(1), weight.size(0)),
-      [&] { return kernel::linear_backward(dy, weight); }, [&] { return at::empty({dy.size(0), weight.size(1)}); });
+      [&] { return kernel::linear_backward(dy, weight); },
+      [&] {
+        return at::empty({dy.size(0), weight.size(1)});
+      });
 }
 
 void Compute::linear_weight(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& dweight,
@@ -59,7 +65,9 @@ kernel::Normalised Compute::normalise(const at::Tensor& x, const at::Tensor& wei
   return event(
       operation(OperationKind::normalise, forward, x.size(0), x.size(1)),
       [&] { return kernel::normalise(x, weight, bias); },
-      [&] { return kernel::Normalised{at::empty_like(x), {}, {}}; });
+      [&] {
+        return kernel::Normalised{at::empty_like(x), {}, {}};
+      });
 }
 
 at::Tensor Compute::normalise_backward(const at::Tensor& dy, const at::Tensor& x, const kernel::Normalised& saved,
@@ -74,7 +82,9 @@ at::Tensor Compute::normalise_backward(const at::Tensor& dy, const at::Tensor& x
 kernel::Attended Compute::attend(const at::Tensor& qkv, std::int64_t samples, std::int64_t heads) {
   return event(
       causal(forward, qkv, samples, heads), [&] { return kernel::attend(qkv, samples, heads); },
-      [&] { return kernel::Attended{at::empty({qkv.size(0), qkv.size(1) / 3}), {}}; });
+      [&] {
+        return kernel::Attended{at::empty({qkv.size(0), qkv.size(1) / 3}), {}};
+      });
 }
 
 at::Tensor Compute::attend_backward(const at::Tensor& dy, const at::Tensor& qkv, const kernel::Attended& saved,
@@ -124,7 +134,9 @@ at::Tensor Compute::embed(const at::Tensor& tokens, const at::Tensor& table, std
   return event(
       operation(OperationKind::embedding, forward, tokens.size(0), table.size(1)),
       [&] { return kernel::embed(tokens, table, first); },
-      [&] { return at::empty({tokens.size(0), table.size(1)}); });
+      [&] {
+        return at::empty({tokens.size(0), table.size(1)});
+      });
 }
 
 void Compute::embed_weight(const at::Tensor& dy, const at::Tensor& tokens, std::int64_t first,
@@ -152,11 +164,13 @@ at::Tensor Compute::loss_most(const at::Tensor& logits) {
 }
 
 kernel::Exponents Compute::loss_exponents(const at::Tensor& logits, const at::Tensor& most, const at::Tensor& targets,
-                                           std::int64_t first) {
+                                          std::int64_t first) {
   return continued(
       operation(OperationKind::loss, forward, logits.size(0), logits.size(1)),
       [&] { return kernel::loss_exponents(logits, most, targets, first); },
-      [&] { return kernel::Exponents{logits, at::empty({2, logits.size(0)})}; });
+      [&] {
+        return kernel::Exponents{logits, at::empty({2, logits.size(0)})};
+      });
 }
 
 at::Tensor Compute::loss_backward(const kernel::Exponents& e, const at::Tensor& targets, std::int64_t first,

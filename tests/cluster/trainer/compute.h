@@ -52,7 +52,7 @@ class Compute {
   void add_positions_weight(const at::Tensor& dy, const at::Tensor& dtable, std::int64_t samples);
   at::Tensor loss_most(const at::Tensor& logits);
   kernel::Exponents loss_exponents(const at::Tensor& logits, const at::Tensor& most, const at::Tensor& targets,
-                                    std::int64_t first);
+                                   std::int64_t first);
   at::Tensor loss_backward(const kernel::Exponents& exponents, const at::Tensor& targets, std::int64_t first,
                            double scale);
   void adam(const at::Tensor& parameters, const at::Tensor& gradient, kernel::AdamState& state, double learning_rate);

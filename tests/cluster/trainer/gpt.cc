@@ -43,7 +43,8 @@ class Embedding : public Layer {
 
 class Block : public Layer {
  public:
-  Block(Rank& rank, std::int64_t index) : r_(rank), heads_(rank.settings.network.heads / rank.settings.strategy.tensor) {
+  Block(Rank& rank, std::int64_t index)
+      : r_(rank), heads_(rank.settings.network.heads / rank.settings.strategy.tensor) {
     const std::int64_t h = r_.settings.network.hidden, f = r_.settings.network.feed_forward;
     const auto add = [&](const char* name, std::vector<std::int64_t> shape, int split, Start start) {
       return r_.parameters.add(fmt::format("layer {} {}", index, name), std::move(shape), split, start);

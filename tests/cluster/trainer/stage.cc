@@ -1,10 +1,9 @@
 // The pieces of a stage, and the data that they learn.
 #include <algorithm>
 
+#include "layer.h"
 #include "pare/base/random.h"
 #include "pare/cluster/predict.h"
-
-#include "layer.h"
 
 namespace pare::cluster::trainer {
 namespace {

@@ -66,8 +66,12 @@ class Trainer {
     compute_.adam(parameters_.all_values(), parameters_.all_gradients(), adam_, settings_.learning_rate);
     compute_.settle();
     const auto end = Clock::now();
-    const auto seconds = [](Clock::time_point t) { return std::chrono::duration<double>(t.time_since_epoch()).count(); };
-    return {{"start", seconds(start)}, {"end", seconds(end)}, {"communication", others_.take_seconds()},
+    const auto seconds = [](Clock::time_point t) {
+      return std::chrono::duration<double>(t.time_since_epoch()).count();
+    };
+    return {{"start", seconds(start)},
+            {"end", seconds(end)},
+            {"communication", others_.take_seconds()},
             {"loss", rank_.loss}};
   }
 
