@@ -78,10 +78,7 @@ class Trainer {
   void run(const Pass& pass) {
     switch (pass.kind) {
       case PassKind::forward: return forward(pass.micro_batch);
-      case PassKind::backward:
-        backward(pass.micro_batch);
-        if (!settings_.strategy.pipeline_order().splits_backward()) weight(pass.micro_batch);
-        return;
+      case PassKind::backward: return backward(pass.micro_batch);
       case PassKind::weight: return weight(pass.micro_batch);
     }
   }
@@ -95,6 +92,8 @@ class Trainer {
   void backward(int m) {
     at::Tensor dy = others_.last() ? at::Tensor() : others_.receive_gradients(m);
     for (auto layer = stage_.rbegin(); layer != stage_.rend(); ++layer) dy = (*layer)->backward(m, dy);
+    // a whole backward pass is one, as autograd has it: its gradient leaves when all of it is done
+    if (!settings_.strategy.pipeline_order().splits_backward()) weight(m);
     if (!others_.first()) others_.send_gradients(m, dy);
   }
 
