@@ -21,6 +21,7 @@ namespace {
 using nlohmann::json;
 using Clock = std::chrono::steady_clock;
 
+constexpr int warm_up = 8;                           // rounds that are not counted: every buffer once
 constexpr double smallest_message = 1024, step = 4;  // of the sizes between
 
 double seconds_of(const std::function<void()>& run) {
@@ -35,15 +36,37 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
+/// An operation with so many buffers that, between two runs on one of them, more than a cache has been used; what each
+/// run makes is kept until then, so that results find cold memory too.
+class Rotated {
+ public:
+  explicit Rotated(const Operation& operation)
+      : cases_(cases(operation, static_cast<int>(std::clamp(rotated_bytes / bytes(operation), 2.0, 8.0)))),
+        made_(cases_.size()) {}
+
+  double seconds() {
+    const std::size_t i = next_++ % cases_.size();
+    made_[i].reset();
+    return seconds_of([&] { made_[i] = cases_[i](); });
+  }
+
+ private:
+  static constexpr double rotated_bytes = 64 << 20;
+
+  std::vector<Case> cases_;
+  std::vector<at::Tensor> made_;
+  std::size_t next_ = 0;
+};
+
 /// Times of every operation, [key][round].
 json computation(const Events& events, const MeasureOptions& options, GlooGroup& both) {
-  std::vector<std::vector<Case>> all;
-  for (const auto& [key, operation] : events.operations) all.push_back(cases(operation, 2));
+  std::vector<Rotated> all;
+  for (const auto& [key, operation] : events.operations) all.emplace_back(operation);
   std::vector<std::vector<double>> times(all.size());
-  for (int round = -2; round < options.rounds; ++round) {
+  for (int round = -warm_up; round < options.rounds; ++round) {
     both.barrier();
     for (std::size_t i = 0; i < all.size(); ++i) {
-      const double seconds = seconds_of(all[i][static_cast<std::size_t>(round + 2) % 2]);
+      const double seconds = all[i].seconds();
       if (round >= 0) times[i].push_back(seconds);
     }
   }
@@ -85,7 +108,7 @@ json communications(const Events& events, const MeasureOptions& options, int ran
     for (const double bytes : sizes(asked)) {
       const auto run = communication(kind, bytes, rank, both);
       std::vector<double> times;
-      for (int round = -2; round < options.rounds; ++round) {
+      for (int round = -warm_up; round < options.rounds; ++round) {
         both.barrier();
         const double seconds = seconds_of(run);
         if (round >= 0) times.push_back(kind == CollectiveKind::send ? seconds / 2 : seconds);
