@@ -125,8 +125,6 @@ class Children {
 
 }  // namespace
 
-bool has_cores_for(int count) { return cores().size() >= static_cast<std::size_t>(count); }
-
 std::vector<std::string> run_ranks(int count, const std::function<std::string(int)>& work) {
   Children children;
   for (int rank = 0; rank < count; ++rank) children.start(rank, count, work);

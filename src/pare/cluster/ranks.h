@@ -11,7 +11,4 @@ namespace pare::cluster {
 /// Error with what the first rank that failed said; the others are then ended.
 std::vector<std::string> run_ranks(int count, const std::function<std::string(int)>& work);
 
-/// Whether as many ranks have a core each.
-bool has_cores_for(int count);
-
 }  // namespace pare::cluster
