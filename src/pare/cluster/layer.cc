@@ -70,8 +70,12 @@ class Builder {
   Part layer() const;
   Part embedding() const;
   Part head() const;
+  Part perceptron() const;
 
  private:
+  double spread_parameters(std::int64_t all, std::int64_t whole) const {
+    return static_cast<double>(whole) + static_cast<double>(all - whole) / s_.tensor;
+  }
   void add_tensor_communication(Part& part) const;
   void add_context_communication(Part& part) const;
   void add_shard_communication(Part& part) const;
@@ -115,7 +119,8 @@ Part Builder::layer() const {
     append(part.backward.operations, in_direction(operations, Direction::backward));
   append(part.weight.operations, in_direction(products, Direction::weight));
 
-  part.parameters = static_cast<double>(t_.layer_parameters() - t_.layer_expert_parameters()) / s_.tensor;
+  part.parameters =
+      spread_parameters(t_.layer_parameters() - t_.layer_expert_parameters(), t_.layer_whole_parameters());
   part.expert_parameters = static_cast<double>(t_.layer_expert_parameters()) / s_.tensor / s_.expert;
   part.activation_bytes = layer_activation_bytes(t_, s_);
   if (s_.recompute == Recompute::full) {
@@ -194,11 +199,34 @@ void Builder::add_shard_communication(Part& part) const {
                                         Axis::shard, count, s_.overlap_gradients});
 }
 
+/// The square matrix of a perceptron's layer, and ReLU.
+Part Builder::perceptron() const {
+  Part part{.name = "layer"};
+  const std::vector<Operation> both{linear(tokens(), t_.hidden, t_.hidden),
+                                    moving(OperationKind::relu, tokens() * t_.hidden)};
+  part.forward.operations = both;
+  if (s_.recompute == Recompute::full) part.backward.operations = both;
+  append(part.backward.operations, in_direction(both, Direction::backward));
+  part.weight.operations = in_direction({both[0]}, Direction::weight);
+  part.parameters = static_cast<double>(t_.layer_parameters());
+  part.activation_bytes = activation_width() * static_cast<double>(tokens() * t_.hidden);
+  add_shard_communication(part);
+  return part;
+}
+
 Part Builder::embedding() const {
   Part part{.name = "embedding"};
+  if (t_.perceptron) return part;
   part.forward.operations = {moving(OperationKind::embedding, tokens(), t_.hidden)};
   part.weight.operations = in_direction(part.forward.operations, Direction::weight);
-  part.parameters = static_cast<double>(t_.embedding_parameters()) / s_.tensor;
+  part.parameters = spread_parameters(t_.embedding_parameters(), t_.positions * t_.hidden);
+  if (s_.tensor > 1) {
+    // every rank has the rows of its own words
+    const double bytes = activation_width() * static_cast<double>(tokens() * t_.hidden);
+    const auto sum = s_.sequence_parallel ? CollectiveKind::reduce_scatter : CollectiveKind::all_reduce;
+    part.forward.communications.push_back({sum, bytes});
+    if (s_.sequence_parallel) part.weight.communications.push_back({CollectiveKind::all_gather, bytes});
+  }
   add_shard_communication(part);
   return part;
 }
@@ -214,10 +242,20 @@ Part Builder::head() const {
   part.backward.operations = in_direction(rest, Direction::backward);
   append(part.backward.operations, in_direction({logits}, Direction::backward));
   part.weight.operations = in_direction({logits}, Direction::weight);
-  part.parameters = static_cast<double>(t_.head_parameters()) / s_.tensor;
+  part.parameters = spread_parameters(t_.head_parameters(), t_.hidden * (t_.biases ? 2 : 1));
   if (t_.tied && s_.pipeline > 1) part.parameters += static_cast<double>(t_.vocabulary * t_.hidden) / s_.tensor;
   // logits in the products' type and float32
   part.logit_bytes = (activation_width() + 4) * static_cast<double>(tokens() * classes);
+  if (s_.tensor > 1) {
+    // of each token the largest logit, then the sum of exponents and the target's logit; the gradient of the input
+    const double rows = static_cast<double>(tokens());
+    const double bytes = activation_width() * rows * static_cast<double>(t_.hidden);
+    if (s_.sequence_parallel) part.forward.communications.push_back({CollectiveKind::all_gather, bytes});
+    part.forward.communications.push_back({CollectiveKind::all_reduce, 4 * rows});
+    part.forward.communications.push_back({CollectiveKind::all_reduce, 8 * rows});
+    const auto sum = s_.sequence_parallel ? CollectiveKind::reduce_scatter : CollectiveKind::all_reduce;
+    part.backward.communications.push_back({sum, bytes});
+  }
   add_shard_communication(part);
   return part;
 }
@@ -226,7 +264,7 @@ Part Builder::head() const {
 
 Parts parts(const Transformer& network, const Strategy& strategy) {
   const Builder builder(network, strategy);
-  Parts out{{builder.embedding(), builder.layer(), builder.head()}, {0}};
+  Parts out{{builder.embedding(), network.perceptron ? builder.perceptron() : builder.layer(), builder.head()}, {0}};
   out.order.insert(out.order.end(), static_cast<std::size_t>(network.layers), 1);
   out.order.push_back(2);
   return out;

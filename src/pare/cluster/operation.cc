@@ -8,9 +8,9 @@ namespace pare::cluster {
 namespace {
 
 constexpr std::array<std::string_view, 4> precisions{"fp32", "fp16", "bf16", "fp8"};
-constexpr std::array<std::string_view, 15> kinds{"linear",   "scores",  "context",   "attention",  "causal",
-                                                 "softmax",  "dropout", "normalise", "activation", "gate",
-                                                 "residual", "copy",    "embedding", "loss",       "optimizer"};
+constexpr std::array<std::string_view, 16> kinds{
+    "linear",     "scores", "context", "attention", "causal", "softmax",   "dropout", "normalise",
+    "activation", "relu",   "gate",    "residual",  "copy",   "embedding", "loss",    "optimizer"};
 constexpr std::array<std::string_view, 3> directions{"forward", "backward", "weight"};
 
 /// Numbers of a shape that a kind has.
@@ -86,7 +86,8 @@ double bytes(const Operation& o) {
     case OperationKind::softmax: return (forward ? 2 : 3) * width * a * b;
     case OperationKind::dropout: return (2 * width + 1) * a;
     case OperationKind::normalise: return (forward ? 2 : 3) * width * a * b;
-    case OperationKind::activation: return (forward ? 2 : 3) * width * a;
+    case OperationKind::activation:
+    case OperationKind::relu: return (forward ? 2 : 3) * width * a;
     case OperationKind::gate: return (forward ? 3 : 5) * width * a;
     case OperationKind::residual: return (forward ? 3 : 2) * width * a + a;
     case OperationKind::copy: return 2 * width * a;

@@ -256,7 +256,7 @@ double Outline::peak_bytes() const { return peak(ranks); }
 Interval Outline::optimizer(const std::vector<double>& ends) const {
   double ready = 0;
   for (std::size_t r = 0; r < ends.size(); ++r) ready = std::max(ready, ends[r] + gradients[r].end_s);
-  return {ready, ready + optimizer_s};
+  return {ready, ready + optimizer_s + step_s};
 }
 
 double Prediction::peak_bytes() const { return peak(ranks); }

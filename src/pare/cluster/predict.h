@@ -35,7 +35,7 @@ struct Outline {
   double peak_bytes() const;
   /// From when each rank's last pass ends: the sums of gradients behind it, and the optimizer's step behind them all.
   Interval optimizer(const std::vector<double>& ends) const;
-  double batch_time_s(const std::vector<double>& ends) const { return optimizer(ends).end_s + step_s; }
+  double batch_time_s(const std::vector<double>& ends) const { return optimizer(ends).end_s; }
 };
 
 struct Prediction {

@@ -23,7 +23,7 @@ std::vector<Strategy> widths(const Transformer& t, const Cluster& c, const Searc
     for (const int context :
          divisors(devices / tensor, std::max<std::int64_t>(1, t.sequence / space.least_part_tokens))) {
       if (context > 1 && t.sequence % (2LL * context)) continue;
-      for (const int pipeline : divisors(devices / tensor / context, t.layers)) {
+      for (const int pipeline : divisors(devices / tensor / context, t.layers + 2)) {
         const int data = devices / tensor / context / pipeline;
         if (space.batch % data) continue;
         for (const int expert : divisors(std::max<std::int64_t>(1, t.experts), 1LL * data * context))

@@ -71,6 +71,8 @@ void check(const Strategy& s, const Transformer& t, const Cluster& c) {
     throw UsageError(
         fmt::format("{} samples are no multiple of {} replicas with {} a micro-batch", s.batch, s.data, s.micro_batch),
         "--batch");
+  if (t.perceptron && s.tensor > 1)
+    throw UsageError("a perceptron's layers are not shared", "--tensor-parallel", "take replicas or a pipeline");
   if (t.heads % s.tensor)
     throw UsageError(fmt::format("{} heads are no multiple of {}", t.heads, s.tensor), "--tensor-parallel");
   if (s.tensor > t.kv_heads && s.tensor % t.kv_heads)

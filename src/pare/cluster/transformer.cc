@@ -58,18 +58,22 @@ class Config {
 std::int64_t Transformer::layer_expert_parameters() const { return experts * hidden * feed_forward * (gated ? 3 : 2); }
 
 std::int64_t Transformer::layer_matrix_parameters() const {
+  if (perceptron) return hidden * hidden;
   const std::int64_t attention = hidden * head_width * (2 * heads + 2 * kv_heads);
   if (experts > 0) return attention + hidden * experts + layer_expert_parameters();
   return attention + hidden * feed_forward * (gated ? 3 : 2);
 }
 
+std::int64_t Transformer::layer_whole_parameters() const { return 2 * hidden * (biases ? 3 : 1); }
+
 std::int64_t Transformer::layer_parameters() const {
+  if (perceptron) return layer_matrix_parameters() + hidden;
   const std::int64_t bias =
       biases ? head_width * (heads + 2 * kv_heads) + 2 * hidden + feed_forward * (gated ? 2 : 1) : 0;
   return layer_matrix_parameters() + bias + 2 * hidden * (biases ? 2 : 1);
 }
 
-std::int64_t Transformer::embedding_parameters() const { return (vocabulary + positions) * hidden; }
+std::int64_t Transformer::embedding_parameters() const { return perceptron ? 0 : (vocabulary + positions) * hidden; }
 
 std::int64_t Transformer::head_parameters() const {
   return (tied ? 0 : vocabulary * hidden) + hidden * (biases ? 2 : 1);
@@ -84,10 +88,37 @@ double Transformer::model_flops() const {
   const std::int64_t idle_experts =
       experts > 0 ? layer_expert_parameters() / experts * (experts - experts_per_token) : 0;
   const double matrices = 2 * s * static_cast<double>(layers * (layer_matrix_parameters() - idle_experts));
-  const double attention = 4 * s * s * static_cast<double>(layers * heads * head_width);
+  const double attention = perceptron ? 0 : 4 * s * s * static_cast<double>(layers * heads * head_width);
   const double head = 2 * s * static_cast<double>(hidden * vocabulary);
   return 3 * (matrices + attention + head);
 }
+
+namespace {
+
+void check_size(const Transformer& t, const std::string& where) {
+  const auto wide = [](std::int64_t value) { return static_cast<double>(value); };
+  if (wide(t.layers) * wide(t.hidden) * (4 * wide(t.heads) * wide(t.head_width) + 3 * wide(t.feed_forward)) +
+          2 * wide(t.vocabulary) * wide(t.hidden) >
+      most_parameters)
+    throw Error("has more parameters than any network", where, "check its sizes");
+}
+
+Transformer perceptron(const Config& config, const std::string& text, const std::string& where, std::int64_t sequence) {
+  Transformer t;
+  t.name = "mlp";
+  t.perceptron = true;
+  t.tied = false;
+  t.hidden = t.feed_forward = t.head_width = config.integer({"hidden_size"});
+  t.layers = config.integer({"num_hidden_layers"});
+  t.vocabulary = config.integer({"vocab_size"});
+  t.heads = t.kv_heads = 1;
+  t.sequence = std::max<std::int64_t>(1, sequence);
+  check_size(t, where);
+  t.hash = content_hash(text);
+  return t;
+}
+
+}  // namespace
 
 Transformer parse_transformer(const std::string& text, const std::string& where, std::int64_t sequence) {
   const Config config(text, where);
@@ -96,10 +127,11 @@ Transformer parse_transformer(const std::string& text, const std::string& where,
   t.name = type;
   const bool gpt2 = type == "gpt2", bert = type == "bert",
              llama = type == "llama" || type == "mistral" || type == "qwen2";
+  if (type == "mlp") return perceptron(config, text, where, sequence);
   if (!gpt2 && !bert && !llama)
     throw Error(type.empty() ? "has no 'model_type'"
                              : fmt::format("is of the type '{}', which pare does not know", printable(type)),
-                where, "bert, gpt2, llama, mistral and qwen2 are known");
+                where, "bert, gpt2, llama, mistral, qwen2 and mlp are known");
   t.hidden = config.integer({"hidden_size", "n_embd"});
   t.layers = config.integer({"num_hidden_layers", "n_layer"});
   t.heads = config.integer({"num_attention_heads", "n_head"});
@@ -111,11 +143,7 @@ Transformer parse_transformer(const std::string& text, const std::string& where,
   t.head_width = config.integer({"head_dim"}, t.hidden / t.heads);
   if (t.heads % t.kv_heads)
     throw Error(fmt::format("{} heads are no multiple of {} key-value heads", t.heads, t.kv_heads), where);
-  const auto wide = [](std::int64_t value) { return static_cast<double>(value); };
-  if (wide(t.layers) * wide(t.hidden) * (4 * wide(t.heads) * wide(t.head_width) + 3 * wide(t.feed_forward)) +
-          2 * wide(t.vocabulary) * wide(t.hidden) >
-      most_parameters)
-    throw Error("has more parameters than any network", where, "check its sizes");
+  check_size(t, where);
   const std::int64_t positions = config.integer({"max_position_embeddings", "n_positions"});
   t.positions = llama ? 0 : positions;
   t.sequence = sequence > 0 ? sequence : positions;

@@ -1,4 +1,4 @@
-// The shape of a transformer: what decides the size of every operation of its training.
+// The shape of a transformer, or of a perceptron: what decides the size of every operation of its training.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -20,12 +20,15 @@ struct Transformer {
   bool causal = true;                  // queries see no later keys
   bool biases = true;                  // of the matrices
   bool tied = true;                    // the head shares the word embedding
+  bool perceptron = false;             // a layer is one square matrix and ReLU; it reads features, not words
   std::string hash;                    // of the file it came from
 
   /// Parameters of one layer's matrices, without biases and normalisation.
   std::int64_t layer_matrix_parameters() const;
   /// Those of its experts; 0 without them.
   std::int64_t layer_expert_parameters() const;
+  /// Those of one layer that every tensor rank has: normalisations, biases of what is summed over the ranks.
+  std::int64_t layer_whole_parameters() const;
   /// All parameters of one layer.
   std::int64_t layer_parameters() const;
   /// Word and position embeddings; the head's own matrix where it is not tied; the last normalisation.
@@ -38,8 +41,9 @@ struct Transformer {
   double model_flops() const;
 };
 
-/// Reads a config.json as Hugging Face's transformers write it (bert, gpt2, llama, mistral, qwen2). `sequence`
-/// overrides the tokens a sample; 0 takes the largest position. Throws Error naming what is missing or out of range.
+/// Reads a config.json as Hugging Face's transformers write it (bert, gpt2, llama, mistral, qwen2), or of
+/// the type mlp: hidden_size, num_hidden_layers and vocab_size, the classes of its head. `sequence` overrides the
+/// tokens a sample; 0 takes the largest position. Throws Error naming what is missing or out of range.
 Transformer read_transformer(const std::filesystem::path& path, std::int64_t sequence = 0);
 Transformer parse_transformer(const std::string& text, const std::string& where, std::int64_t sequence = 0);
 
