@@ -29,7 +29,8 @@ CLUSTERS = pathlib.Path(__file__).parents[2] / "clusters"
 class Run:
     """One published run: what to ask pare for, and what was measured."""
 
-    def __init__(self, name, use, measured, network, gpus, widths, options, choices=({},)):
+    def __init__(self, name, use, measured, network, gpus, widths, options, choices=({},), memory_gib=None):
+        self.memory_gib = memory_gib
         self.name, self.use, self.measured, self.gpus = name, use, measured, gpus
         self.network, self.widths, self.options, self.choices = network, widths, options, list(choices)
 
@@ -87,7 +88,11 @@ def run_of(row):
     widths = {key: int(row[key]) for key in ("data", "tensor", "pipeline", "batch")}
     old = row["id"].startswith(("narayanan", "korthikanti", "megatron2020"))
     options = ["--plain-attention"] if old else ["--no-dropout"]
-    options += ["--tensor-overlap", {"n": "none", "m": "none", "k": "weights"}[row["id"][0]] if old else "all"]
+    if old:
+        overlap = "weights" if row["id"].startswith("korthikanti") else "none"
+    else:  # torchtitan's runs overlap where they say so, those of Transformer Engine always
+        overlap = "none" if row["id"].startswith("titan") and "asynchronous" not in row["notes"] else "all"
+    options += ["--tensor-overlap", overlap]
     if int(row["context"] or 1) > 1:
         options += ["--context-parallel", row["context"]]
     if row["precision"].startswith("fp16"):
@@ -121,7 +126,7 @@ def run_of(row):
         choices.append({"--micro-batch": b, "--recompute": r}
                        | ({"--schedule": "interleaved", "--chunks": v} if v > 1 else {}))
     return Run(row["id"], row["use"], float(row["iteration_s"]), network_config(row), int(row["gpus"]), widths, options,
-               choices)
+               choices, float(row["memory_gib"]) if row["memory_gib"] else None)
 
 
 class Group:
@@ -138,13 +143,13 @@ GROUPS = {
                             ["device.matrix_efficiency", "device.half_inner", "device.memory_efficiency",
                              "device.host_us"]),
     "narayanan": lambda: Group("narayanan + korthikanti", runs_of("narayanan", "korthikanti"), "dgx-a100-80gb.toml", {},
-                               ["device.matrix_efficiency", "device.memory_efficiency", "device.pass_us"]),
+                               ["device.matrix_efficiency", "device.memory_efficiency"]),
     "megatron2020-a100": lambda: Group("megatron2020 A100", runs_of("megatron2020", gpu="A100"), "dgx-a100-40gb.toml",
                                        {}, []),
     "megatron2020-v100": lambda: Group("megatron2020 V100", runs_of("megatron2020", gpu="V100"), "dgx2-v100-32gb.toml",
                                        {}, ["device.matrix_efficiency"]),
     "megatron-h100": lambda: Group("megatron-h100", runs_of("megatron-h100"), "dgx-h100.toml", {},
-                                   ["device.matrix_efficiency", "device.memory_efficiency"]),
+                                   ["device.matrix_efficiency", "device.pass_us"]),
     "mpt-a100-40": lambda: Group("mpt A100 40 GB", runs_of("mpt", gpu="A100-40"), "dgx-a100-40gb.toml", {},
                                  ["device.matrix_efficiency", "device.half_inner", "device.memory_efficiency",
                                   "device.attention_efficiency", "device.host_us", "device.overlap_slowdown"]),
@@ -155,7 +160,7 @@ GROUPS = {
                               ["device.matrix_efficiency", "device.half_inner", "device.memory_efficiency",
                                "device.attention_efficiency", "device.host_us", "device.overlap_slowdown"]),
     "fp8": lambda: Group("nemo, bridge fp8", runs_of("nemo", "bridge"), "dgx-h100.toml", {},
-                         ["device.memory_efficiency"]),
+                         []),
     "titan": lambda: Group("titan", runs_of("titan"), "h100-hbm2e.toml", {}, []),
     "zero-bubble": lambda: Group("zero bubble", zero_bubble_runs, "dgx-a100-80gb.toml", {},
                                  ["device.matrix_efficiency", "device.pass_us"]),
@@ -174,11 +179,12 @@ def ask(folder, run, text, choice):
     if done.returncode:
         raise RuntimeError(f"{run.name}: {done.stderr.strip()}")
     found = json.loads(done.stdout)["candidates"][0]
-    return found["costs"]["batch_time_s"]["value"], found["costs"]["flop_utilisation"]["value"], found["details"]["fits"]
+    costs = {name: cost["value"] for name, cost in found["costs"].items()}
+    return costs["batch_time_s"], costs["flop_utilisation"], found["details"]["fits"], costs["peak_bytes"] / 1024**3
 
 
 def predict(run, text):
-    """(seconds, model FLOPs in units of all devices' peak seconds, choice)."""
+    """(seconds, model FLOPs in units of all devices' peak seconds, choice, GiB)."""
     per_node = int(get_key(text, "nodes.devices"))
     text = set_key(text, "nodes.count", max(1, run.gpus // per_node))
     if run.gpus < per_node:
@@ -189,8 +195,8 @@ def predict(run, text):
         (folder / "cluster.toml").write_text(text)
         tried = [(*ask(folder, run, text, choice), choice) for choice in run.choices]
     fitting = [t for t in tried if t[2]] or tried
-    time, utilisation, _, choice = min(fitting, key=lambda t: t[0])
-    return time, utilisation * time, choice
+    time, utilisation, _, gib, choice = min(fitting, key=lambda t: t[0])
+    return time, utilisation * time, choice, gib
 
 
 POOL = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
@@ -249,12 +255,17 @@ def main():
         if by_use["fit"]:
             rate = statistics.mean(m[1] / run.measured for run, m in zip(by_use["fit"], made["fit"]))
             report(f"{group.name}, predict, by a constant rate", by_use["predict"], [m[1] / rate for m in made["predict"]])
+        ratios = [m[3] / run.memory_gib for use, runs in by_use.items() for run, m in zip(runs, made[use]) if run.memory_gib]
+        if ratios:
+            details.append(f"{group.name}: peak memory predicted over measured {min(ratios):.2f} to {max(ratios):.2f}, "
+                           f"median {statistics.median(ratios):.2f}, {len(ratios)} rows")
         if verbose:
             for use, runs in by_use.items():
-                for run, (time, _, choice) in zip(runs, made[use]):
+                for run, (time, _, choice, gib) in zip(runs, made[use]):
                     open_choice = f" {choice}" if len(run.choices) > 1 else ""
                     details.append(f"{use} {run.name} {run.measured:.3f} s {time:.3f} s "
-                                   f"{100 * (time / run.measured - 1):+.1f} %{open_choice}")
+                                   f"{100 * (time / run.measured - 1):+.1f} %{open_choice}"
+                                   + (f", {gib:.1f} of {run.memory_gib} GiB" if run.memory_gib else ""))
     print("\n".join(details))
 
 

@@ -37,6 +37,7 @@ study::Candidate to_candidate(const Transformer& t, const Strategy& s, const Clu
   if (c.price_per_device_hour > 0)
     cost("price_per_billion_tokens", c.price_per_device_hour * s.devices() / 3600 / tokens * 1e9, "", Better::lower);
   out.details["memory_bytes"] = c.device.memory_bytes;
+  out.details["events"] = p.measured ? "profile" : "description";
   out.details["fits"] = p.peak_bytes() <= c.device.memory_bytes;
   if (p.peak_bytes() > c.device.memory_bytes) out.details["bytes_over"] = p.peak_bytes() - c.device.memory_bytes;
   auto& devices = out.details["devices"] = study::Json::array();
