@@ -123,7 +123,8 @@ TEST(Search, LooksAtAllThatCanRun) {
                                          .sequence_parallel = tensor > 1,
                                          .zero = zero};
                         if (pipeline == 1 && (schedule != Schedule::one_f_one_b || chunks > 1)) continue;
-                        if (schedule == Schedule::interleaved && (chunks == 1 || t.layers % (pipeline * chunks)))
+                        if (schedule == Schedule::interleaved &&
+                            (chunks == 1 || (t.layers % (pipeline * chunks) && (t.layers + 2) % (pipeline * chunks))))
                           continue;
                         if (recompute == Recompute::selective && space.flash_attention) continue;
                         if (zero > 0 && s.replicas() == 1) continue;

@@ -30,8 +30,8 @@ struct SearchSpace {
 
 /// Every strategy of the space whose widths divide what they must: for all devices of the cluster, of the objective
 /// money also for a divisor of its nodes. Tensor parallelism stays within a node, and sequence parallelism goes with
-/// it; the experts' width divides them. Those of more than a million passes (tiny micro-batches of an enormous batch)
-/// are left out.
+/// it; the experts' width divides them; interleaved stages divide the layers, or layers, embedding and head. Those of
+/// more than a million passes (tiny micro-batches of an enormous batch) are left out.
 std::vector<Strategy> strategies(const Transformer& network, const Cluster& cluster, const SearchSpace& space);
 
 struct Plan {

@@ -53,8 +53,9 @@ std::vector<Pipeline> pipelines(const Transformer& t, const SearchSpace& space, 
       continue;
     }
     if (micro_batches % ranks) continue;
-    for (int chunks = 2; chunks <= space.most_chunks && 1LL * chunks * ranks <= t.layers; ++chunks)
-      if (t.layers % (1LL * chunks * ranks) == 0) out.push_back({schedule, ranks, micro_batches, chunks});
+    for (int chunks = 2; chunks <= space.most_chunks; ++chunks)
+      if (const auto stages = 1LL * chunks * ranks; t.layers % stages == 0 || (t.layers + 2) % stages == 0)
+        out.push_back({schedule, ranks, micro_batches, chunks});
   }
   return out;
 }
