@@ -10,7 +10,9 @@
 #include "pare/base/file.h"
 #include "pare/cli/context.h"
 #include "pare/cli/verb_cluster_parts.h"
+#include "pare/cluster/launch.h"
 #include "pare/cluster/profile.h"
+#include "pare/cluster/read_network.h"
 #include "pare/cluster/search.h"
 
 namespace pare::cli {
@@ -18,24 +20,31 @@ namespace {
 
 struct Workload {
   std::string model, cluster;
-  std::int64_t sequence = 0;
+  cluster::NetworkOptions options;
+
+  std::unique_ptr<cluster::Network> network() const { return cluster::read_network(model, options); }
 };
 
 void add_workload(CLI::App& verb, Workload& workload) {
   verb.add_option("model", workload.model,
-                  "a config.json as transformers writes it (bert, gpt2, llama, mistral, qwen2)")
+                  "a config.json as transformers writes it (bert, gpt2, llama, mistral, mixtral, qwen2, t5, vit), or "
+                  "an ONNX network")
       ->required();
   verb.add_option("--cluster", workload.cluster, "a TOML file: devices, nodes and links (docs/cluster.md)")->required();
-  verb.add_option("--sequence", workload.sequence, "tokens a sample (default: the network's positions)")
+  verb.add_option("--sequence", workload.options.sequence, "tokens a sample (default: the network's positions)")
       ->check(CLI::Range(1, 1 << 24));
+  verb.add_option("--decoder-sequence", workload.options.decoder_sequence,
+                  "of a decoder beside an encoder (default: as many)")
+      ->check(CLI::Range(1, 1 << 24));
+  verb.add_option("--recipe", workload.options.recipe, "of an ONNX network: a recipe's folder or its recipe.json");
 }
 
-study::Study study_of(const std::string& verb, const cluster::Transformer& network, const cluster::Cluster& machine) {
+study::Study study_of(const std::string& verb, const cluster::Network& network, const cluster::Cluster& machine) {
   study::Study study{.verb = verb, .workload = {"training", network.name, network.hash}};
   study.conditions = {{"cluster", machine.name},       {"cluster_hash", machine.hash},
                       {"device", machine.device.name}, {"devices", machine.devices()},
                       {"nodes", machine.nodes},        {"parameters", network.parameters()},
-                      {"sequence", network.sequence}};
+                      {"sequence", network.tokens()}};
   return study;
 }
 
@@ -120,19 +129,20 @@ void add_predict(CLI::App& cluster_verb, const Global& global) {
                        : strategy.precision == cluster::Precision::float8 ? cluster::Precision::bfloat16
                                                                           : strategy.precision;
     strategy.gradients = cluster::parse_precision(r->gradients, "--gradients");
-    const auto network = cluster::read_transformer(r->workload.model, r->workload.sequence);
+    const auto network = r->workload.network();
     auto machine = cluster::read_cluster(r->workload.cluster);
     std::tie(machine.slow_device, machine.slow_device_factor) =
         parse_slow(r->slow_device, "--slow-device", machine.devices());
     std::tie(machine.slow_node, machine.slow_node_factor) = parse_slow(r->slow_link, "--slow-link", machine.nodes);
-    cluster::check(strategy, network, machine);
+    cluster::check(strategy, *network, machine);
     cluster::Profile profile;
     if (!r->profile.empty()) profile = cluster::read_profile(r->profile);
     std::unique_ptr<cluster::Costs> costs = std::make_unique<cluster::DescribedCosts>(machine);
     if (!r->profile.empty()) costs = std::make_unique<cluster::ProfiledCosts>(profile, machine);
-    const auto prediction = cluster::predict(network, strategy, machine, *costs);
-    study::Study study = study_of("cluster predict", network, machine);
-    study.candidates.push_back(to_candidate(network, strategy, machine, prediction));
+    const auto prediction = cluster::predict(*network, strategy, machine, *costs);
+    study::Study study = study_of("cluster predict", *network, machine);
+    study.candidates.push_back(to_candidate(*network, strategy, machine, prediction));
+    study.candidates[0].details["launch"] = launch(strategy, *network, machine);
     study.chosen = study.candidates[0].name;
     study::mark_front(study);
     if (!global.output.empty()) write_file(global.output / "trace.json", to_trace(strategy, prediction));
@@ -165,19 +175,20 @@ void add_plan(CLI::App& cluster_verb, const Global& global) {
   verb->add_flag("--plain-attention", r->plain_attention, "attention writes its scores to memory");
   verb->callback([r, &global] {
     r->space.flash_attention = !r->plain_attention;
-    const auto network = cluster::read_transformer(r->workload.model, r->workload.sequence);
+    const auto network = r->workload.network();
     const auto machine = cluster::read_cluster(r->workload.cluster);
     std::size_t tried = 0;
-    auto plans = cluster::search(network, machine, r->space, tried);
+    auto plans = cluster::search(*network, machine, r->space, tried);
     if (r->objective == "memory")
       std::ranges::stable_sort(plans, {}, [](const cluster::Plan& plan) { return plan.prediction.peak_bytes(); });
-    study::Study study = study_of("cluster plan", network, machine);
+    study::Study study = study_of("cluster plan", *network, machine);
     study.conditions["strategies"] = tried;
     study.conditions["feasible"] = plans.size();
     // the ten best, and the worst to see what is at stake
     for (std::size_t i = 0; i < plans.size(); ++i)
       if (i < 10 || i + 1 == plans.size())
-        study.candidates.push_back(to_candidate(network, plans[i].strategy, machine, plans[i].prediction));
+        study.candidates.push_back(to_candidate(*network, plans[i].strategy, machine, plans[i].prediction));
+    study.candidates[0].details["launch"] = launch(plans[0].strategy, *network, machine);
     study.chosen = study.candidates[0].name;
     study::mark_front(study, {"batch_time_s", "peak_bytes"});
     finish(study, global);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "pare/cluster/balance.h"
+
 namespace pare::cluster {
 namespace {
 
@@ -46,8 +48,8 @@ struct WorkTime {
 /// What is known of every rank and stage before any of them runs.
 class Predictor {
  public:
-  Predictor(const Transformer& t, const Strategy& s, const Cluster& c, const Costs& costs)
-      : t_(t), s_(s), c_(c), costs_(costs), groups_(s, c), parts_(parts(t, s)) {
+  Predictor(const Network& network, const Strategy& s, const Cluster& c, const Costs& costs)
+      : s_(s), c_(c), costs_(costs), groups_(s, c), parts_(network.parts(s)) {
     for (const Part& part : parts_.kinds)
       times_.push_back({work_s(part.forward), work_s(part.backward), work_s(part.weight)});
   }
@@ -75,12 +77,13 @@ class Predictor {
   double collective_s(CollectiveKind kind, double bytes, const Group& group, int rank) const {
     return costs_.collective_s(kind, bytes, group) * (group.nodes > 1 ? link_slowness(rank, rank) : 1);
   }
-  double stage_transfer_s(int rank) const;
+  std::vector<std::size_t> starts(int stages) const;
+  double stage_transfer_s(int rank, double boundary_bytes) const;
   double gradient_s(int rank, double parameters, double expert_parameters) const;
   Interval sum_gradients(int rank, const std::vector<TimedPass>& passes) const;
-  double tied_embedding_s() const;
+  double shared_parameters(int rank) const;
+  double tied_embedding_s(int rank) const;
 
-  const Transformer& t_;
   const Strategy& s_;
   const Cluster& c_;
   const Costs& costs_;
@@ -109,13 +112,22 @@ WorkTime Predictor::work_s(const Work& work) const {
   return time;
 }
 
+/// By number where layers are alike, else by their time.
+std::vector<std::size_t> Predictor::starts(int stages) const {
+  if (parts_.alike) return stage_starts(parts_.order.size() - 2, stages);
+  std::vector<double> times;
+  for (const int kind : parts_.order) {
+    const PartTime& time = times_[static_cast<std::size_t>(kind)];
+    times.push_back(time.forward.total_s() + time.backward.total_s() + time.weight.total_s());
+  }
+  return balanced_starts(times, stages);
+}
+
 /// Of activations from a rank of the pipeline to the next; all tensor ranks send theirs at once.
-double Predictor::stage_transfer_s(int rank) const {
+double Predictor::stage_transfer_s(int rank, double boundary_bytes) const {
   const int replica = s_.replicas() * s_.tensor, next = (rank + 1) % s_.pipeline;
   const bool split = s_.sequence_parallel || s_.scatter_gather;
-  const double width = s_.precision == Precision::float32 ? 4 : 2;
-  const double bytes =
-      width * static_cast<double>(t_.sequence / s_.context * t_.hidden) * s_.micro_batch / (split ? s_.tensor : 1);
+  const double bytes = boundary_bytes / (split ? s_.tensor : 1);
   const bool across = rank * replica / c_.devices_per_node != next * replica / c_.devices_per_node;
   double time = costs_.transfer_s(bytes, across);
   if (across) time *= link_slowness(std::min(rank, next), std::max(rank, next));
@@ -154,9 +166,12 @@ Interval Predictor::sum_gradients(int rank, const std::vector<TimedPass>& passes
   const double last = passes.back().time.end_s;
   if (s_.replicas() == 1) return {last, last};
   std::vector<const Part*> all;
+  const Part* sharing = nullptr;  // the part whose backward pass completes the gradients of the shared embedding
   for (const auto& chunk : held_[static_cast<std::size_t>(rank)])
-    for (const Part* part : chunk)
-      if (part->parameters + part->expert_parameters > 0) all.push_back(part);
+    for (const Part* part : chunk) {
+      if (!sharing && part->shared_parameters > 0) sharing = part;
+      if (part->parameters + part->expert_parameters + part->shared_parameters > 0) all.push_back(part);
+    }
   const PassKind kind = s_.pipeline_order().splits_backward() ? PassKind::weight : PassKind::backward;
   const auto final_pass =
       std::find_if(passes.rbegin(), passes.rend(), [&](const TimedPass& p) { return p.pass.kind == kind; });
@@ -167,7 +182,8 @@ Interval Predictor::sum_gradients(int rank, const std::vector<TimedPass>& passes
   double made = span.start_s, work = 0;
   for (auto part = all.rbegin(); part != all.rend(); ++part) {
     made += step;
-    const double own = gradient_s(rank, (*part)->parameters, (*part)->expert_parameters);
+    const double shared = *part == sharing ? sharing->shared_parameters : 0;
+    const double own = gradient_s(rank, (*part)->parameters + shared, (*part)->expert_parameters);
     end = (s_.overlap_gradients ? std::max(end, made) : end) + own;
     work += own;
   }
@@ -176,18 +192,29 @@ Interval Predictor::sum_gradients(int rank, const std::vector<TimedPass>& passes
   return {start, end};
 }
 
-/// The first and the last stage both hold the word embedding and add up its gradients.
-double Predictor::tied_embedding_s() const {
-  if (!t_.tied || s_.pipeline == 1) return 0;
-  const int width = s_.replicas() * s_.tensor;
-  const Group pair = group_of(2, width * (s_.pipeline - 1), c_);
-  return costs_.collective_s(CollectiveKind::all_reduce,
-                             bytes_of(s_.gradients) * static_cast<double>(t_.vocabulary * t_.hidden) / s_.tensor, pair);
+/// Of the word embedding that several parts have; a rank has it once.
+double Predictor::shared_parameters(int rank) const {
+  double most = 0;
+  for (const auto& chunk : held_[static_cast<std::size_t>(rank)])
+    for (const Part* part : chunk) most = std::max(most, part->shared_parameters);
+  return most;
+}
+
+/// The ranks that have the shared word embedding add up its gradients.
+double Predictor::tied_embedding_s(int rank) const {
+  std::vector<int> having;
+  for (int r = 0; r < s_.pipeline; ++r)
+    if (shared_parameters(r) > 0) having.push_back(r);
+  if (having.size() < 2 || shared_parameters(rank) == 0) return 0;
+  const auto others = static_cast<int>(having.size()) - 1;
+  const int stride = s_.replicas() * s_.tensor * ((having.back() - having.front()) / others);
+  return costs_.collective_s(CollectiveKind::all_reduce, bytes_of(s_.gradients) * shared_parameters(rank),
+                             group_of(others + 1, stride, c_));
 }
 
 Prediction Predictor::predict() {
   const Pipeline pipeline = s_.pipeline_order();
-  const auto starts = stage_starts(parts_.order.size() - 2, pipeline.stages());
+  const auto starts = this->starts(pipeline.stages());
 
   Prediction p;
   p.measured = costs_.measured();
@@ -222,7 +249,7 @@ Prediction Predictor::predict() {
       backward += weight;
       times.push_back({forward.total_s() + overhead, backward.total_s() + overhead, 0});
     }
-    transfers.push_back(s_.pipeline > 1 ? stage_transfer_s(rank) : 0);
+    transfers.push_back(s_.pipeline > 1 ? stage_transfer_s(rank, chunk.back()->boundary_bytes) : 0);
   }
   p.timeline = run_pipeline(pipeline, times, transfers);
 
@@ -232,12 +259,12 @@ Prediction Predictor::predict() {
     const auto& passes = p.timeline.ranks[static_cast<std::size_t>(r)];
     const auto& held = held_[static_cast<std::size_t>(r)];
     Interval gradients = sum_gradients(r, passes);
-    if (r == 0 || r == s_.pipeline - 1) gradients.end_s += tied_embedding_s();
+    gradients.end_s += tied_embedding_s(r);
     p.gradients.push_back(gradients);
     activity.gradients_s = gradients.end_s - gradients.start_s;
     activity.exposed_gradients_s = std::max(0.0, gradients.end_s - passes.back().time.end_s);
     ready = std::max(ready, gradients.end_s);
-    double parameters = 0;
+    double parameters = shared_parameters(r);
     for (const auto& chunk : held)
       for (const Part* part : chunk) parameters += part->parameters + part->expert_parameters;
     const Operation step{OperationKind::optimizer,
@@ -288,11 +315,11 @@ std::vector<std::size_t> stage_starts(std::size_t layers, int stages) {
   return starts;
 }
 
-Prediction predict(const Transformer& t, const Strategy& s, const Cluster& c, const Costs& costs) {
+Prediction predict(const Network& t, const Strategy& s, const Cluster& c, const Costs& costs) {
   return Predictor(t, s, c, costs).predict();
 }
 
-Prediction predict(const Transformer& t, const Strategy& s, const Cluster& c) {
+Prediction predict(const Network& t, const Strategy& s, const Cluster& c) {
   return predict(t, s, c, DescribedCosts(c));
 }
 

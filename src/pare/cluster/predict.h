@@ -40,13 +40,13 @@ struct Prediction {
 std::vector<std::size_t> stage_starts(std::size_t layers, int stages);
 
 /// The strategy has been checked.
-Prediction predict(const Transformer& network, const Strategy& strategy, const Cluster& cluster, const Costs& costs);
+Prediction predict(const Network& network, const Strategy& strategy, const Cluster& cluster, const Costs& costs);
 
 /// By the cluster's description.
-Prediction predict(const Transformer& network, const Strategy& strategy, const Cluster& cluster);
+Prediction predict(const Network& network, const Strategy& strategy, const Cluster& cluster);
 
 /// A candidate of the study of `pare cluster`: the design's costs, devices as details.
-study::Candidate to_candidate(const Transformer& network, const Strategy& strategy, const Cluster& cluster,
+study::Candidate to_candidate(const Network& network, const Strategy& strategy, const Cluster& cluster,
                               const Prediction& prediction);
 
 /// The timeline of one replica as Chrome trace JSON, a process a rank of the pipeline; opens in Perfetto.

@@ -22,7 +22,7 @@ std::vector<int> divisors(std::int64_t n, std::int64_t most) {
 }
 
 /// The pipeline's schedules that differ: without a pipeline all are the same.
-std::vector<Pipeline> pipelines(const Transformer& t, const SearchSpace& space, int ranks, int micro_batches) {
+std::vector<Pipeline> pipelines(const Network& t, const SearchSpace& space, int ranks, int micro_batches) {
   if (1LL * ranks * space.most_chunks * micro_batches > most_passes) return {};
   if (ranks == 1) return {{Schedule::one_f_one_b, 1, micro_batches, 1}};
   std::vector<Pipeline> out;
@@ -32,20 +32,20 @@ std::vector<Pipeline> pipelines(const Transformer& t, const SearchSpace& space, 
       continue;
     }
     if (micro_batches % ranks) continue;
-    for (int chunks = 2; chunks <= space.most_chunks && 1LL * chunks * ranks <= t.layers; ++chunks)
-      if (t.layers % (1LL * chunks * ranks) == 0) out.push_back({schedule, ranks, micro_batches, chunks});
+    for (int chunks = 2; chunks <= space.most_chunks && 1LL * chunks * ranks <= t.depth(); ++chunks)
+      if (t.depth() % (1LL * chunks * ranks) == 0) out.push_back({schedule, ranks, micro_batches, chunks});
   }
   return out;
 }
 
 }  // namespace
 
-std::vector<Strategy> strategies(const Transformer& t, const Cluster& c, const SearchSpace& space) {
+std::vector<Strategy> strategies(const Network& t, const Cluster& c, const SearchSpace& space) {
   std::vector<Strategy> out;
   const int devices = c.devices();
   for (const int tensor : divisors(devices, c.devices_per_node)) {
-    if (t.heads % tensor || (tensor > t.kv_heads && tensor % t.kv_heads) || t.sequence % tensor) continue;
-    for (const int pipeline : divisors(devices / tensor, t.layers)) {
+    if (!t.shares(tensor)) continue;
+    for (const int pipeline : divisors(devices / tensor, t.depth())) {
       const int data = devices / tensor / pipeline;
       if (space.batch % data) continue;
       for (const int micro_batch : divisors(space.batch / data, space.largest_micro_batch))
@@ -72,14 +72,13 @@ std::vector<Strategy> strategies(const Transformer& t, const Cluster& c, const S
   return out;
 }
 
-std::vector<Plan> search(const Transformer& t, const Cluster& c, const SearchSpace& space, std::size_t& tried) {
+std::vector<Plan> search(const Network& t, const Cluster& c, const SearchSpace& space, std::size_t& tried) {
   const std::vector<Strategy> all = strategies(t, c, space);
   tried = all.size();
   if (all.empty())
     throw UsageError(
-        fmt::format("no widths of data, tensor and pipeline parallelism divide {} devices, {} samples, {} layers "
-                    "and {} heads",
-                    c.devices(), space.batch, t.layers, t.heads),
+        fmt::format("no widths of data, tensor and pipeline parallelism divide {} devices, {} samples and {} layers",
+                    c.devices(), space.batch, t.depth()),
         "cluster plan", "change --batch or the cluster's nodes");
   std::vector<Plan> plans(all.size());
   Progress progress("strategies", all.size());

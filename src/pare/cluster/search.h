@@ -18,7 +18,7 @@ struct SearchSpace {
 /// Every strategy for all devices of the cluster whose widths divide what they must, tensor parallelism within a node,
 /// with and without a distributed optimizer; sequence parallel wherever tensor parallel. Those of more than a million
 /// passes (tiny micro-batches of an enormous batch) are left out.
-std::vector<Strategy> strategies(const Transformer& network, const Cluster& cluster, const SearchSpace& space);
+std::vector<Strategy> strategies(const Network& network, const Cluster& cluster, const SearchSpace& space);
 
 struct Plan {
   Strategy strategy;
@@ -29,7 +29,6 @@ struct Plan {
 /// All strategies of the space that fit the devices' memory, the fastest first, without their timelines; `tried`
 /// receives how many were predicted. On all threads; the result does not depend on their number. Throws Error where
 /// none fits, with what the smallest needs.
-std::vector<Plan> search(const Transformer& network, const Cluster& cluster, const SearchSpace& space,
-                         std::size_t& tried);
+std::vector<Plan> search(const Network& network, const Cluster& cluster, const SearchSpace& space, std::size_t& tried);
 
 }  // namespace pare::cluster

@@ -4,9 +4,9 @@
 #include <string_view>
 
 #include "pare/cluster/machine.h"
+#include "pare/cluster/network.h"
 #include "pare/cluster/operation.h"
 #include "pare/cluster/schedule.h"
-#include "pare/cluster/transformer.h"
 
 namespace pare::cluster {
 
@@ -49,6 +49,6 @@ struct Strategy {
 };
 
 /// Throws UsageError, naming the first thing that does not divide or does not fit the cluster.
-void check(const Strategy& strategy, const Transformer& network, const Cluster& cluster);
+void check(const Strategy& strategy, const Network& network, const Cluster& cluster);
 
 }  // namespace pare::cluster
