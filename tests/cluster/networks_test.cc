@@ -1,7 +1,9 @@
 // The networks that a prediction can be made for: what their parts hold, beside counts that share no code with them.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <numeric>
 
 #include "pare/base/error.h"
@@ -13,6 +15,7 @@
 #include "pare/cluster/read_network.h"
 #include "pare/model/count.h"
 #include "pare/model/onnx.h"
+#include "pare/model/recipe.h"
 #include "pare/model/shapes.h"
 
 namespace pare::cluster {
@@ -123,6 +126,9 @@ TEST(Networks, RefusesBadFiles) {
   EXPECT_THROW(parse_config(changed("\"num_experts_per_tok\": 2", "\"num_experts_per_tok\": 9"), "config.json"), Error);
   EXPECT_THROW(parse_config(R"({"model_type": "t5", "d_model": 512})", "config.json"), Error);
   EXPECT_THROW(parse_config(vit, "config.json", {.sequence = 100}), UsageError);
+  const std::string v = vit;
+  for (const char* size : {"225", "16777216"})
+    EXPECT_THROW(parse_config(std::string(v).replace(v.find("224"), 3, size), "config.json"), Error) << size;
   EXPECT_THROW(parse_config(vit, "config.json", {.decoder_sequence = 100}), UsageError);
 }
 
@@ -222,6 +228,24 @@ TEST(Onnx, RoundedValuesAreKeptInTheirFormat) {
   }
   EXPECT_EQ(kept, 3 * (2 * 8 + 2 * 16 + 0.5 * 16 + 2 * 16));  // the rounded ReLU beside its own output
   EXPECT_EQ(narrow, 8 * 16 * 1.5);                            // 2 bytes to a half
+}
+
+TEST(Onnx, TakesARecipe) {
+  const auto folder = std::filesystem::temp_directory_path() / ("pare_networks_test_" + std::to_string(getpid()));
+  const auto file = folder / "small.onnx";
+  std::filesystem::create_directory(folder);
+  model::write_onnx(file, small());
+  model::Recipe recipe{.model_name = "small", .model_hash = model::read_onnx(file).hash, .method = "int"};
+  const number::Format format{.family = number::Family::integer, .bits = 4, .is_signed = true};
+  recipe.tensors = {{.value = "w0", .format = format, .scales = {1}, .packed = std::vector<std::uint8_t>(64, 0x11)},
+                    {.value = "relu", .kind = model::TensorKind::activation, .format = format, .scales = {1}}};
+  model::write_recipe(folder, recipe);
+  const auto network = read_network(file, {.recipe = folder});
+  const Strategy s{.micro_batch = 3, .batch = 3};
+  const Prediction with = predict(*network, s, cluster(1)), by_hand = predict(OnnxNetwork(small(4), 1), s, cluster(1));
+  EXPECT_EQ(with.peak_bytes(), by_hand.peak_bytes());
+  EXPECT_EQ(with.batch_time_s, by_hand.batch_time_s);
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Onnx, RefusesSharedLayers) {

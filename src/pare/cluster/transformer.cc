@@ -93,9 +93,9 @@ void Transformer::check(const Strategy& s) const {
 
 void Transformer::check_size(const std::string& where) const {
   const double inner = real(feed_forward) * real(experts > 0 ? experts : 1);
-  if (real(layers) * real(hidden) * (8 * real(heads) * real(head_width) + 3 * inner) +
-          (2 * real(vocabulary) + real(patch)) * real(hidden) >
-      most_parameters)
+  const double all = real(layers) * real(hidden) * (8 * real(heads) * real(head_width) + 3 * inner) +
+                     (2 * real(vocabulary) + real(patch)) * real(hidden);
+  if (std::max(all, real(sequence) * real(experts_per_token) * real(feed_forward)) > most_parameters)
     throw Error("has more parameters than any network", where, "check its sizes");
 }
 
@@ -106,7 +106,10 @@ void read_image(const Config& config, Transformer& t, std::int64_t sequence) {
   const std::int64_t size = config.integer({"image_size"}), side = config.integer({"patch_size"});
   if (size % side)
     throw Error(fmt::format("an image of {} is no multiple of a patch of {}", size, side), config.where());
-  t.patch = config.integer({"num_channels"}, 3) * side * side;
+  const std::int64_t channels = config.integer({"num_channels"}, 3);
+  if (real(channels) * real(side) * real(side) > 1 << 24 || size / side > 1 << 12)
+    throw Error(fmt::format("an image of {} in patches of {} is larger than any", size, side), config.where());
+  t.patch = channels * side * side;
   t.sequence = t.positions = (size / side) * (size / side) + 1;
   if (sequence > 0 && sequence != t.sequence)
     throw UsageError(fmt::format("an image of {} has {} tokens", size, t.sequence), "--sequence", "leave it out");
