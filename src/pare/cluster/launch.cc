@@ -41,12 +41,17 @@ std::string layout(const Strategy& s, const Network& network) {
   return out;
 }
 
+/// Null for encoders, images and what is no transformer.
+const Transformer* as_decoder(const Network& network) {
+  const auto* transformer = dynamic_cast<const Transformer*>(&network);
+  return transformer && transformer->causal && transformer->patch == 0 ? transformer : nullptr;
+}
+
 Json megatron(const Strategy& s, const Network& network) {
   Options o;
-  const auto* transformer = dynamic_cast<const Transformer*>(&network);
-  if (!transformer) {
-    o.cannot.emplace_back(
-        "trains decoders and encoders alone: no ONNX networks, no encoder with a decoder in a pipeline");
+  const Transformer* decoder = as_decoder(network);
+  if (!decoder) {
+    o.cannot.emplace_back("trains decoders only");
     return {{"flags", o.flags}, {"cannot", o.cannot}};
   }
   o.give("--tensor-model-parallel-size", s.tensor);
@@ -59,7 +64,7 @@ Json megatron(const Strategy& s, const Network& network) {
     o.give("--num-virtual-stages-per-pipeline-rank", s.chunks);
   o.give("--context-parallel-size", s.context);
   if (s.context > 1) o.give("--cp-comm-type", "p2p");
-  if (transformer->experts > 0) o.give("--expert-model-parallel-size", s.expert);
+  if (decoder->experts > 0) o.give("--expert-model-parallel-size", s.expert);
   o.give("--micro-batch-size", s.micro_batch);
   o.give("--global-batch-size", s.batch);
   if (s.zero == 1) o.give("--use-distributed-optimizer");
@@ -88,7 +93,6 @@ Json megatron(const Strategy& s, const Network& network) {
   }
   o.refuse(s.schedule == Schedule::gpipe && s.pipeline > 1, "has no GPipe: these flags run 1F1B");
   o.refuse(s.schedule == Schedule::zb_h1 && s.pipeline > 1, "has no ZB-H1: these flags run 1F1B");
-  o.refuse(transformer->patch > 0, "trains images by pretrain_vision_classify.py, with its own options for them");
   return {{"flags", o.flags}, {"cannot", o.cannot}};
 }
 
@@ -119,6 +123,7 @@ Json deepspeed(const Strategy& s, const Cluster& c) {
   o.refuse(s.context > 1, "shares sequences by heads (Ulysses), not around a ring");
   o.refuse(s.expert > 1 && s.tensor > 1, "combines no autoep_size with autotp_size");
   o.refuse(hybrid && s.zero < 3, "shares with a part of the replicas in stage 3 only");
+  o.refuse(hybrid && s.zero == 3, "shares with a part of the replicas where the script has deepspeed.zero.MiCS_Init()");
   o.refuse(s.recompute != Recompute::none, "recomputes what the script says: gradient_checkpointing_enable()");
   o.refuse(s.precision == Precision::float8, "has no option for products in 8 bits");
   return {{"launcher",
@@ -130,9 +135,8 @@ Json deepspeed(const Strategy& s, const Cluster& c) {
 
 Json torchtitan(const Strategy& s, const Network& network) {
   Options o;
-  const auto* transformer = dynamic_cast<const Transformer*>(&network);
-  if (!transformer || !transformer->causal || transformer->patch > 0) {
-    o.cannot.emplace_back("trains its own decoders only");
+  if (!as_decoder(network)) {
+    o.cannot.emplace_back("trains decoders only");
     return {{"flags", o.flags}, {"cannot", o.cannot}};
   }
   // its shards take the ranks of context parallelism along
