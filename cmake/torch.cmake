@@ -12,3 +12,9 @@ add_library(pare_torch_headers INTERFACE)
 target_compile_options(pare_torch_headers INTERFACE
   "SHELL:-idirafter ${PARE_TORCH_DIR}/include" "SHELL:-idirafter ${PARE_TORCH_DIR}/include/torch/csrc/api/include")
 target_link_libraries(pare_torch_headers INTERFACE ${PARE_TORCH_DIR}/lib/libtorch_cpu.so ${PARE_TORCH_DIR}/lib/libc10.so)
+
+# The wheel has c10d's Gloo but not Gloo's own headers.
+find_path(PARE_GLOO_INCLUDE gloo/rendezvous/store.h)
+if(NOT PARE_GLOO_INCLUDE)
+  message(FATAL_ERROR "no headers of Gloo: install libgloo-dev, or configure with -DPARE_TORCH=OFF")
+endif()

@@ -1,10 +1,10 @@
-"""Predictions beside published training runs (PARE_ASSETS/cluster): python3 bench/cluster/published.py PARE [-v] [GROUP]...
+"""Predictions beside published training runs (PARE_ASSETS/cluster): python3 bench/cluster/published.py PARE [-v] [--as-described] [GROUP]...
 
 Every group of runs has a machine: a description of clusters/ with the node count and links that its source states. Its
 rows marked "fit" fit a few figures of that description, fewer than they are, by coordinate descent on the mean error of
 logarithms; rows marked "predict" are only predicted, with and without the fit. Beside them: the constant predictor, the
 mean FLOP/s of the fit rows. Where a source leaves micro-batch, interleave or recomputation open, the fastest choice that
-fits the memory is predicted; -v prints every row and names it.
+fits the memory is predicted; -v prints every row and names it. --as-described: without the fits.
 """
 import concurrent.futures
 import csv
@@ -13,11 +13,12 @@ import json
 import math
 import os
 import pathlib
-import re
 import statistics
 import subprocess
 import sys
 import tempfile
+
+from description import get_key, set_key
 
 PARE = next((a for a in sys.argv[1:] if not a.startswith("-")), None) or sys.exit(__doc__)
 WANTED = [a for a in sys.argv[1:] if not a.startswith("-")][1:]
@@ -52,7 +53,7 @@ def vtrain_runs():
         widths = {key: int(row[key]) for key in ("data", "tensor", "pipeline", "micro_batch", "batch")}
         yield Run(row["id"], row["use"], float(row["iteration_s"]), network, int(row["gpus"]), widths,
                   ["--recompute", "full", "--plain-attention", "--no-overlap", "--precision", "fp16", "--gradients",
-                   "fp16", "--no-tensor-overlap", "--no-scatter-gather"])
+                   "fp16", "--tensor-overlap", "none"])
 
 
 def zero_bubble_runs():
@@ -86,16 +87,21 @@ def run_of(row):
     widths = {key: int(row[key]) for key in ("data", "tensor", "pipeline", "batch")}
     old = row["id"].startswith(("narayanan", "korthikanti", "megatron2020"))
     options = ["--plain-attention"] if old else ["--no-dropout"]
+    options += ["--tensor-overlap", {"n": "none", "m": "none", "k": "weights"}[row["id"][0]] if old else "all"]
     if int(row["context"] or 1) > 1:
         options += ["--context-parallel", row["context"]]
     if row["precision"].startswith("fp16"):
         options += ["--precision", "fp16", "--gradients", "fp16", "--no-overlap"]
+        if row["zero"] == "3":  # DeepSpeed of 2021: each of a layer's 12 tensors is gathered when it is needed
+            options += ["--gathers-per-layer", "12"]
     elif "fp8" in row["precision"]:
         options += ["--precision", "fp8"]
     if row["precision"].startswith("amp"):
         options += ["--weights", "fp32", "--gradients", "fp32"]
     elif "PURE" in row["precision"]:
         options += ["--gradients", "bf16"]
+    if row["notes"].startswith("no torch.compile"):
+        options += ["--eager"]
     if row["zero"] not in ("", "0"):
         options += ["--zero", row["zero"]]
     if row["sequence_parallel"] == "1" and widths["tensor"] > 1:
@@ -127,31 +133,10 @@ class Group:
         self.text = text
 
 
-def set_key(text, key, value):
-    """key: "table.key"."""
-    table, name = key.split(".")
-    begin = text.index(f"[{table}]")
-    end = text.find("\n[", begin + 1)
-    end = len(text) if end < 0 else end
-    part = text[begin:end]
-    if re.search(rf"^{name} =", part, flags=re.MULTILINE):
-        part = re.sub(rf"^{name} = [0-9.e+-]+", f"{name} = {value}", part, flags=re.MULTILINE)
-    else:
-        part = part.rstrip() + f"\n{name} = {value}\n"
-    return text[:begin] + part + text[end:]
-
-
-def get_key(text, key):
-    table, name = key.split(".")
-    part = text[text.index(f"[{table}]"):]
-    found = re.search(rf"^{name} = ([0-9.e+-]+)", part, flags=re.MULTILINE)
-    return float(found[1]) if found else None
-
-
 GROUPS = {
-    "vtrain": lambda: Group("vtrain-multi", vtrain_runs, "dgx-a100-80gb.toml", {"across.bandwidth_gb_s": 96},
+    "vtrain": lambda: Group("vtrain-multi", vtrain_runs, "dgx-a100-80gb.toml", {"across.bandwidth_gb_s": 96, "device.host_us": 55},
                             ["device.matrix_efficiency", "device.half_inner", "device.memory_efficiency",
-                             "device.host_us", "across.latency_us", "across.bandwidth_gb_s"]),
+                             "device.host_us"]),
     "narayanan": lambda: Group("narayanan + korthikanti", runs_of("narayanan", "korthikanti"), "dgx-a100-80gb.toml", {},
                                ["device.matrix_efficiency", "device.memory_efficiency", "device.pass_us"]),
     "megatron2020-a100": lambda: Group("megatron2020 A100", runs_of("megatron2020", gpu="A100"), "dgx-a100-40gb.toml",
@@ -255,7 +240,7 @@ def main():
         made = {use: predictions(runs, group.text) for use, runs in by_use.items()}
         for use, runs in by_use.items():
             report(f"{group.name}, {use}, as described", runs, [m[0] for m in made[use]])
-        if group.free:
+        if group.free and "--as-described" not in sys.argv:
             text = fitted(group)
             made = {use: predictions(runs, text) for use, runs in by_use.items()}
             for use, runs in by_use.items():

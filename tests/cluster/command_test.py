@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 import unittest
 
 PARE, CLUSTERS = sys.argv[1], pathlib.Path(sys.argv[2])
@@ -43,7 +44,10 @@ class Cluster(unittest.TestCase):
 
     def test_every_description_is_read(self):
         for path in CLUSTERS.glob("*.toml"):
-            run = pare("predict", self.folder / "gpt.json", "--cluster", path, "--data-parallel", 16, "--batch", 16, "--json")
+            nodes = tomllib.loads(path.read_text())["nodes"]
+            devices = nodes["count"] * nodes["devices"]
+            run = pare("predict", self.folder / "gpt.json", "--cluster", path, "--data-parallel", devices, "--batch", devices,
+                       "--precision", "fp16", "--json")
             (one,) = self.candidates(run)
             self.assertGreater(self.cost(one, "flop_utilisation"), 0)
             self.assertLess(self.cost(one, "flop_utilisation"), 1)

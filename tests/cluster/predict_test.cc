@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "pare/base/error.h"
+#include "pare/cluster/events.h"
+#include "pare/cluster/profile.h"
 
 namespace pare::cluster {
 namespace {
@@ -91,6 +93,45 @@ TEST(Transformer, Parameters) {
                       "max_position_embeddings": 8192})")
                 .parameters(),
             8030261248);
+}
+
+TEST(Transformer, Perceptron) {
+  const Transformer t = parse_transformer(
+      R"({"model_type": "mlp", "hidden_size": 100, "num_hidden_layers": 3, "vocab_size": 10})", "mlp");
+  // three layers with their biases; the head's normalisation and matrix
+  EXPECT_EQ(t.parameters(), 3 * (100 * 100 + 100) + 2 * 100 + 10 * 100);
+  EXPECT_DOUBLE_EQ(t.model_flops(), 6 * (3 * 100 * 100 + 10 * 100));
+  EXPECT_THROW(check({.tensor = 2, .batch = 2}, t, cluster(1, 2)), UsageError);
+  EXPECT_THROW(parse_transformer(R"({"model_type": "mlp", "hidden_size": 100, "vocab_size": 10})", "mlp"), Error);
+}
+
+// What replicas hold and what tensor ranks share adds up to the network: of a layer all but the normalisations and the
+// biases of the two sums are shared.
+TEST(Parts, ParametersOfTensorRanks) {
+  const Transformer t = gpt(1024, 4, 16);
+  const Strategy one{.batch = 1}, two{.tensor = 2, .batch = 1};
+  const double whole = 4.0 * 1024 + 2 * 1024;
+  const double all = t.parts(one).at(1).parameters;
+  EXPECT_EQ(all, static_cast<double>(t.layer_parameters()));
+  EXPECT_EQ(t.parts(two).at(1).parameters, whole + (all - whole) / 2);
+}
+
+TEST(Events, AreWhatAPredictionAsksFor) {
+  const Transformer t = gpt(1024, 4, 16);
+  const Cluster c = cluster(1, 8);
+  const Strategy s{
+      .data = 2, .tensor = 2, .pipeline = 2, .batch = 8, .precision = Precision::float32, .scatter_gather = false};
+  const Events needed = events(t, s, c);
+  Profile profile;
+  for (const auto& [key, operation] : needed.operations) profile.operations[key] = {1, "measured"};
+  EXPECT_NO_THROW(predict(t, s, c, ProfiledCosts(profile, c)));
+  EXPECT_EQ(needed.collectives.size(), 2);
+  EXPECT_TRUE(needed.collectives.contains(CollectiveKind::send));
+  for (const auto& [key, operation] : needed.operations) {
+    Profile less = profile;
+    less.operations.erase(key);
+    EXPECT_THROW(predict(t, s, c, ProfiledCosts(less, c)), Error) << key;
+  }
 }
 
 // 72 B s l h^2 (1 + s / 6h + V / 12 l h), Narayanan et al. 2021, section 5.1 (there 96, with recomputation).

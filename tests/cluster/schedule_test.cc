@@ -94,7 +94,12 @@ TEST(Schedule, ClosedForms) {
       const double m = p.micro_batches, ranks = p.ranks, whole = f + b + w;
       const double makespan = equal_stages(p, f, b, w).end_s;
       if (p.schedule == Schedule::zb_h1) {
-        if (p.micro_batches < p.ranks) continue;
+        if (p.micro_batches < p.ranks) {
+          if (w < b) {
+            EXPECT_NEAR(makespan, (m + ranks - 1) * (f + b) + w, 1e-9) << label(p);
+          }
+          continue;
+        }
         // Qi et al. have w <= f; where w is longer than f, the ranks wait for that too (w <= b in all cases here)
         EXPECT_NEAR(makespan, m * whole + (ranks - 1) * (b + std::max(f - w, 0.0)), 1e-9) << label(p);
       } else {

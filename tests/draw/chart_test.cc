@@ -59,6 +59,10 @@ std::vector<std::string> drawings() {
             {hostile, "", {"x", "", log}, {"y", "%", log}, {line, line}, {{xs.empty() ? 0 : xs[0], hostile}}}, width));
         out.push_back(bars({hostile, "", {"", "s"}, {{hostile, 1}, {"b", 2}}, {hostile, "b"}, {xs, ys}}, width));
         out.push_back(histogram({hostile, "", {hostile, ""}, xs, ys, ys}, width));
+        Timeline rows{hostile, "", {hostile, "s"}, {{hostile, 1}, {"b", 2}}, {{hostile, {}}}};
+        if (n > 0) rows.end = xs[0], rows.limit = ys[0], rows.limit_name = hostile;
+        for (std::size_t i = 0; i < n; ++i) rows.rows[0].segments.push_back({xs[i], ys[i], i % 3, hostile, i % 2 == 1});
+        out.push_back(timeline(rows, width));
       }
   return out;
 }
@@ -82,6 +86,7 @@ TEST(Charts, SayWhenThereIsNothingToDraw) {
   EXPECT_NE(lines({}, 400).find("nothing to draw"), std::string::npos);
   EXPECT_NE(bars({}, 400).find("nothing to draw"), std::string::npos);
   EXPECT_NE(histogram({}, 400).find("no distribution"), std::string::npos);
+  EXPECT_NE(timeline({}, 400).find("nothing to draw"), std::string::npos);
 }
 
 TEST(Scatter, DrawsEveryPointAndTheFrontAsSteps) {
@@ -110,6 +115,23 @@ TEST(Bars, AreAsLongAsTheirValues) {
   ASSERT_EQ(lengths.size(), 3u);
   EXPECT_NEAR(lengths[1], 2 * lengths[0], 0.02);
   EXPECT_LE(lengths[2], 1);
+}
+
+TEST(Timeline, DrawsSegmentsWhereTheyAre) {
+  const Timeline chart{
+      "t", "d", {"", "s"}, {{"v", 0}, {"w", 1}}, {{"a", {{0, 2, 0, "1"}, {2, 6}, {5, 7, 1, "", true}}}}, 8, {}, ""};
+  const std::string svg = timeline(chart, 600);
+  EXPECT_EQ(count(svg, "class=\"idle\""), 1u);
+  EXPECT_EQ(count(svg, "class=\"inside\""), 1u);
+  std::vector<double> from, length;
+  for (auto at = svg.find("bar segment"); at != std::string::npos; at = svg.find("bar segment", at + 1)) {
+    from.push_back(std::atof(svg.c_str() + svg.find("x=\"", at) + 3));
+    length.push_back(std::atof(svg.c_str() + svg.find("width=\"", at) + 7));
+  }
+  ASSERT_EQ(length.size(), 3u);
+  EXPECT_NEAR(from[1], from[0] + length[0], 0.02);
+  EXPECT_NEAR(length[1], 2 * length[0], 0.02);
+  EXPECT_NEAR(length[2], length[0], 0.02);
 }
 
 TEST(Histogram, DrawsOneLineACodePointAndShadesWhatSaturates) {

@@ -200,9 +200,42 @@ Study evaluate() {
   return study;
 }
 
+/// Two ranks, three micro-batches by 1F1B, forward 1 and backward 2 units.
+Study predict() {
+  Study study;
+  study.verb = "cluster predict";
+  study.workload = {"training", "resnet20-sample", ""};
+  Candidate c{.name = "d2 t1 p2 b1 1f1b", .front = true};
+  c.costs = {{"batch_time_s", 0.13, "s", Better::lower, Provenance::estimated, {}},
+             {"peak_bytes", 1.5e10, "bytes", Better::lower, Provenance::estimated, {}}};
+  c.details["memory_bytes"] = 2e10;
+  for (int rank = 0; rank < 2; ++rank)
+    c.details["devices"].push_back(Json{{"busy_s", 0.09},
+                                        {"exposed_communication_s", 0.01},
+                                        {"idle_s", 0.03},
+                                        {"state_bytes", 1e10},
+                                        {"activation_bytes", 4e9 - 1e9 * rank},
+                                        {"working_bytes", 1e9 * rank}});
+  c.details["timeline"] = Json{{"unit_s", 0.01}, {"pipeline_ranks", 2}, {"optimizer", {12.5, 13}}};
+  c.details["timeline"]["rows"] = {{{"rank", 0},
+                                    {"kinds", "FFBFBB"},
+                                    {"micro_batches", {0, 1, 0, 2, 1, -1}},
+                                    {"starts", {0, 1, 4, 6, 7, 10}},
+                                    {"ends", {1, 2, 6, 7, 9, 12}},
+                                    {"gradients", {11, 12.5}}},
+                                   {{"rank", 1},
+                                    {"kinds", "FBFBFB"},
+                                    {"micro_batches", {0, 0, 1, 1, 2, 2}},
+                                    {"starts", {1, 2, 4, 5, 7, 8}},
+                                    {"ends", {2, 4, 5, 7, 8, 10}}}};
+  study.candidates = {c};
+  study.chosen = c.name;
+  return study;
+}
+
 }  // namespace
 
-std::vector<Study> sample_studies() { return {quantize(), inspect(), evaluate()}; }
+std::vector<Study> sample_studies() { return {quantize(), inspect(), evaluate(), predict()}; }
 
 std::vector<Study> hostile_studies() {
   const std::string bad =

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "pare/cluster/events.h"
+#include "pare/cluster/profile.h"
 #include "pare/io/dataset.h"
 #include "pare/quantize/verb.h"
 #include "pare/study/study.h"
@@ -55,6 +57,11 @@ struct ReportRequest {
   quantize::Request how;
 };
 
+struct ProfileRequest {
+  cluster::Events events;
+  int rounds = 15;
+};
+
 /// The functions of libpare_torch.so.
 struct TorchVerbs {
   void (*set_up)(const Global&);
@@ -62,6 +69,7 @@ struct TorchVerbs {
   study::Study (*quantize)(const QuantizeRequest&);
   study::Study (*generate)(const GenerateRequest&);
   std::vector<study::Study> (*report)(const ReportRequest&);
+  cluster::Profile (*profile)(const ProfileRequest&);
 };
 
 }  // namespace pare::cli

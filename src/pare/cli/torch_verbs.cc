@@ -14,6 +14,7 @@
 #include "pare/cli/example.h"
 #include "pare/cli/inspect.h"
 #include "pare/cli/requests.h"
+#include "pare/cluster/measure.h"
 #include "pare/io/subset.h"
 #include "pare/model/fuse.h"
 #include "pare/model/onnx.h"
@@ -154,10 +155,14 @@ std::vector<study::Study> report(const ReportRequest& request) {
   return {inspect(model), quantize::quantize(model, training, &test, request.how)};
 }
 
+cluster::Profile profile(const ProfileRequest& request) {
+  return cluster::measure(request.events, {.rounds = request.rounds});
+}
+
 }  // namespace
 
 extern "C" const TorchVerbs* pare_torch_verbs() {
-  static const TorchVerbs verbs{set_up, evaluate, quantize, generate, report};
+  static const TorchVerbs verbs{set_up, evaluate, quantize, generate, report, profile};
   return &verbs;
 }
 

@@ -44,6 +44,7 @@ study::Candidate to_candidate(const Network& t, const Strategy& s, const Cluster
     else
       cost("price_per_million_samples", price_per_s / samples * 1e6, "", Better::lower);
   }
+  out.details["memory_bytes"] = c.device.memory_bytes;
   out.details["fits"] = p.peak_bytes() <= c.device.memory_bytes;
   if (p.peak_bytes() > c.device.memory_bytes) out.details["bytes_over"] = p.peak_bytes() - c.device.memory_bytes;
   auto& devices = out.details["devices"] = study::Json::array();
@@ -54,11 +55,14 @@ study::Candidate to_candidate(const Network& t, const Strategy& s, const Cluster
                        {"parts", a.parts},
                        {"busy_s", a.compute_s},
                        {"communication_s", a.tensor_communication_s + a.gradients_s},
+                       {"exposed_communication_s", a.tensor_communication_s + a.exposed_gradients_s},
                        {"idle_s", a.idle_s},
                        {"state_bytes", a.memory.state_bytes},
                        {"activation_bytes", a.memory.activation_bytes},
+                       {"working_bytes", a.memory.working_bytes},
                        {"peak_bytes", a.memory.total()}});
   }
+  if (!p.timeline.ranks.empty()) out.details["timeline"] = timeline_details(p);
   return out;
 }
 

@@ -12,6 +12,8 @@ struct EncoderDecoder : Network {
   double model_flops() const override;
   std::int64_t tokens() const override { return encoder.sequence + decoder.sequence; }
   std::int64_t depth() const override { return encoder.layers + decoder.layers; }
+  /// Both embeddings and the head may be stages of their own.
+  std::int64_t most_stages() const override { return depth() + 3; }
   bool shares(int tensor) const override { return encoder.shares(tensor) && decoder.shares(tensor); }
   void check(const Strategy& strategy) const override;
   /// The encoder's embedding and layers, the decoder's, the head. From the decoder's embedding on, what crosses from

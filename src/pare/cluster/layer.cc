@@ -33,8 +33,18 @@ class Builder {
   }
 
   Operation moving(OperationKind kind, std::int64_t a, std::int64_t b = 1, int count = 1) const {
-    const Precision p = s_.precision == Precision::float8 ? Precision::bfloat16 : s_.precision;
-    return {kind, Direction::forward, {a, b, 1, 1}, p, count};
+    return {kind, Direction::forward, {a, b, 1, 1}, s_.activations(), count};
+  }
+
+  /// What eager PyTorch runs one by one where a compiler or hand-written kernels fuse: the steps of a root-mean-square
+  /// normalisation in float32, of rotary positions, of a gate.
+  std::vector<Operation> unfused() const {
+    if (s_.fused || !t_.gated) return {};
+    const std::int64_t n = tokens(), rotated = n * t_.head_width * (share(t_.heads) + share(t_.kv_heads));
+    Operation normalise = moving(OperationKind::copy, spread(n) * t_.hidden, 1, 2 * 6);
+    Operation rotate = moving(OperationKind::copy, rotated, 1, 4);
+    normalise.precision = rotate.precision = Precision::float32;
+    return {normalise, rotate, moving(OperationKind::copy, n * share(t_.feed_forward))};
   }
 
   /// Scores and their product with the values, all heads of the micro-batch at once.
@@ -54,8 +64,12 @@ class Builder {
   Part layer() const;
   Part embedding() const;
   Part head() const;
+  Part perceptron() const;
 
  private:
+  double spread_parameters(std::int64_t all, std::int64_t whole) const {
+    return static_cast<double>(whole) + static_cast<double>(all - whole) / s_.tensor;
+  }
   void add_tensor_communication(Part& part) const;
   void add_context_communication(Part& part) const;
   double boundary_bytes() const { return activation_width() * static_cast<double>(tokens() * t_.hidden); }
@@ -92,9 +106,11 @@ Part Builder::layer() const {
     append(core, attention(t_.encoder_tokens, false));
   }
   const int halves = t_.encoder_tokens > 0 ? 3 : 2;
-  const std::vector<Operation> moving_parts{
+  std::vector<Operation> moving_parts{
       moving(OperationKind::normalise, spread(n), h, halves), moving(OperationKind::residual, spread(n) * h, 1, halves),
       moving(t_.gated ? OperationKind::gate : OperationKind::activation, routed * inner)};
+
+  append(moving_parts, unfused());
 
   append(part.forward.operations, products);
   append(part.forward.operations, core);
@@ -105,7 +121,8 @@ Part Builder::layer() const {
     append(part.backward.operations, in_direction(operations, Direction::backward));
   append(part.weight.operations, in_direction(products, Direction::weight));
 
-  part.parameters = static_cast<double>(t_.layer_parameters() - t_.layer_expert_parameters()) / s_.tensor;
+  part.parameters =
+      spread_parameters(t_.layer_parameters() - t_.layer_expert_parameters(), t_.layer_whole_parameters());
   part.expert_parameters = static_cast<double>(t_.layer_expert_parameters()) / s_.tensor / s_.expert;
   part.activation_bytes = layer_activation_bytes(t_, s_);
   part.boundary_bytes = boundary_bytes();
@@ -142,19 +159,21 @@ void Builder::add_tensor_communication(Part& part) const {
       work.communications.push_back({CollectiveKind::all_reduce, bytes, Axis::tensor, count, hidden});
     }
   };
-  sums(part.forward, halves, false);
-  if (s_.recompute == Recompute::full) sums(part.backward, halves, false);
-  if (!s_.overlap_tensor || s_.pipeline_order().splits_backward()) {
-    sums(part.backward, halves, false);
-    return;
-  }
-  // the sums of gradients run beside the gradients of weights; of sequence parallelism's gathers only those of inputs
+  const bool all = s_.tensor_overlap == TensorOverlap::all;
+  sums(part.forward, halves, all);
+  if (s_.recompute == Recompute::full) sums(part.backward, halves, all);
   if (s_.sequence_parallel) {
+    // the inputs, kept spread, are gathered once more for the gradients of weights
+    part.weight.communications.push_back({CollectiveKind::all_gather, bytes, Axis::tensor, halves, true});
+  }
+  const bool beside = s_.tensor_overlap != TensorOverlap::none;
+  if (!beside || all || s_.pipeline_order().splits_backward())
+    sums(part.backward, halves, all);
+  else if (!s_.sequence_parallel)
+    sums(part.weight, halves, true);
+  else {
     part.backward.communications.push_back({CollectiveKind::all_gather, bytes, Axis::tensor, halves});
     part.weight.communications.push_back({CollectiveKind::reduce_scatter, bytes, Axis::tensor, halves, true});
-    part.weight.communications.push_back({CollectiveKind::all_gather, bytes, Axis::tensor, halves, true});
-  } else {
-    sums(part.weight, halves, true);
   }
 }
 
@@ -169,8 +188,24 @@ void Builder::add_context_communication(Part& part) const {
     part.backward.communications.push_back({CollectiveKind::exchange, bytes, Axis::context, 1, true});
 }
 
+/// The square matrix of a perceptron's layer, and ReLU.
+Part Builder::perceptron() const {
+  Part part{.name = "layer"};
+  const std::vector<Operation> both{linear(tokens(), t_.hidden, t_.hidden),
+                                    moving(OperationKind::relu, tokens() * t_.hidden)};
+  part.forward.operations = both;
+  if (s_.recompute == Recompute::full) part.backward.operations = both;
+  append(part.backward.operations, in_direction(both, Direction::backward));
+  part.weight.operations = in_direction({both[0]}, Direction::weight);
+  part.parameters = static_cast<double>(t_.layer_parameters());
+  part.activation_bytes = part.boundary_bytes = boundary_bytes();
+  add_shard_communication(part, s_, part.parameters);
+  return part;
+}
+
 Part Builder::embedding() const {
-  Part part{.name = "embedding"};
+  Part part{.name = "embedding", .boundary_bytes = boundary_bytes()};
+  if (t_.perceptron) return part;
   const Operation words = moving(OperationKind::embedding, tokens(), t_.hidden);
   const Operation patches = linear((t_.sequence - 1) * s_.micro_batch, t_.patch, t_.hidden);
   part.forward.operations = {t_.patch > 0 ? patches : words};
@@ -180,16 +215,22 @@ Part Builder::embedding() const {
     part.forward.operations.push_back(norm);
     append(part.backward.operations, in_direction({norm}, Direction::backward));
   }
-  part.shared_parameters = t_.tied ? static_cast<double>(t_.table_parameters()) / s_.tensor : 0;
-  part.parameters = static_cast<double>(t_.embedding_parameters()) / s_.tensor - part.shared_parameters;
-  part.boundary_bytes = boundary_bytes();
+  const double table = static_cast<double>(t_.table_parameters()) / s_.tensor;
+  part.parameters = static_cast<double>(t_.embedding_parameters() - t_.table_parameters()) + (t_.tied ? 0 : table);
+  part.shared_parameters = t_.tied ? table : 0;
+  if (s_.tensor > 1 && t_.table_parameters() > 0) {
+    // every rank has the rows of its own words
+    const auto sum = s_.sequence_parallel ? CollectiveKind::reduce_scatter : CollectiveKind::all_reduce;
+    part.forward.communications.push_back({sum, boundary_bytes()});
+    if (s_.sequence_parallel) part.weight.communications.push_back({CollectiveKind::all_gather, boundary_bytes()});
+  }
   add_shard_communication(part, s_, part.parameters + part.shared_parameters);
   return part;
 }
 
 Part Builder::head() const {
   Part part{.name = "head"};
-  const std::int64_t classes = share(t_.vocabulary), rows = t_.head_rows() * s_.micro_batch / s_.context;
+  const std::int64_t classes = share(t_.vocabulary), rows = t_.head_rows() / s_.context * s_.micro_batch;
   std::vector<Operation> products{linear(rows, t_.hidden, classes)};
   std::vector<Operation> rest{moving(OperationKind::normalise, spread(tokens()), t_.hidden),
                               moving(OperationKind::loss, rows, classes)};
@@ -202,10 +243,19 @@ Part Builder::head() const {
   part.backward.operations = in_direction(rest, Direction::backward);
   append(part.backward.operations, in_direction(products, Direction::backward));
   part.weight.operations = in_direction(products, Direction::weight);
-  part.parameters = static_cast<double>(t_.head_parameters()) / s_.tensor;
+  part.parameters = spread_parameters(t_.head_parameters(), t_.head_whole_parameters());
   part.shared_parameters = t_.tied ? static_cast<double>(t_.table_parameters()) / s_.tensor : 0;
   // logits in the products' type and float32
   part.logit_bytes = (activation_width() + 4) * static_cast<double>(rows * classes);
+  if (s_.tensor > 1) {
+    // of each row the largest logit, then the sum of exponents and the target's logit; the gradient of the input
+    const double count = static_cast<double>(rows), bytes = activation_width() * count * static_cast<double>(t_.hidden);
+    if (s_.sequence_parallel) part.forward.communications.push_back({CollectiveKind::all_gather, bytes});
+    part.forward.communications.push_back({CollectiveKind::all_reduce, 4 * count});
+    part.forward.communications.push_back({CollectiveKind::all_reduce, 8 * count});
+    const auto sum = s_.sequence_parallel ? CollectiveKind::reduce_scatter : CollectiveKind::all_reduce;
+    part.backward.communications.push_back({sum, bytes});
+  }
   add_shard_communication(part, s_, part.parameters);
   return part;
 }
@@ -225,19 +275,20 @@ Part decoder_embedding(const EncoderDecoder& t, const Builder& encoder, const Bu
 
 void add_shard_communication(Part& part, const Strategy& s, double parameters) {
   if (s.zero < 2 || s.replicas() == 1) return;
+  const int count = s.zero == 3 ? s.gathers_per_layer : 1;
   const double weight_bytes = bytes_of(s.weights) * parameters - part.narrow_bytes;
-  const Communication gather{CollectiveKind::all_gather, weight_bytes, Axis::shard, 1, true};
+  const Communication gather{CollectiveKind::all_gather, weight_bytes / count, Axis::shard, count, s.overlap_gradients};
   if (s.zero == 3) {
     part.forward.communications.push_back(gather);
     part.backward.communications.push_back(gather);
   }
-  part.weight.communications.push_back(
-      {CollectiveKind::reduce_scatter, bytes_of(s.gradients) * parameters, Axis::shard, 1, true});
+  part.weight.communications.push_back({CollectiveKind::reduce_scatter, bytes_of(s.gradients) * parameters / count,
+                                        Axis::shard, count, s.overlap_gradients});
 }
 
 Parts Transformer::parts(const Strategy& strategy) const {
   const Builder builder(*this, strategy);
-  Parts out{{builder.embedding(), builder.layer(), builder.head()}, {0}};
+  Parts out{{builder.embedding(), perceptron ? builder.perceptron() : builder.layer(), builder.head()}, {0}};
   out.order.insert(out.order.end(), static_cast<std::size_t>(layers), 1);
   out.order.push_back(2);
   return out;

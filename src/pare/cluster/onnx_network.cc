@@ -210,8 +210,7 @@ std::vector<Operation> OnnxNetwork::operations(const std::vector<Repeated>& list
   std::vector<Operation> out;
   for (const auto& [operation, by_sample] : list) {
     Operation o = operation;
-    const bool product = o.kind == OperationKind::linear;
-    o.precision = s.precision == Precision::float8 && !product ? Precision::bfloat16 : s.precision;
+    o.precision = o.kind == OperationKind::linear ? s.precision : s.activations();
     if (by_sample) o.shape[0] = times(o.shape[0], s.micro_batch);
     out.push_back(o);
   }

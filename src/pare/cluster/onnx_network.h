@@ -21,6 +21,7 @@ class OnnxNetwork : public Network {
   double model_flops() const override { return flops_; }
   std::int64_t tokens() const override { return tokens_; }
   std::int64_t depth() const override { return static_cast<std::int64_t>(pieces_.size()); }
+  std::int64_t most_stages() const override { return depth(); }
   bool shares(int tensor) const override { return tensor == 1; }
   /// Layers are not shared by devices: replicas and pipelines only.
   void check(const Strategy& strategy) const override;

@@ -8,9 +8,9 @@ namespace pare::cluster {
 namespace {
 
 constexpr std::array<std::string_view, 4> precisions{"fp32", "fp16", "bf16", "fp8"};
-constexpr std::array<std::string_view, 14> kinds{"linear",   "scores",    "context",   "attention",  "causal",
-                                                 "softmax",  "dropout",   "normalise", "activation", "gate",
-                                                 "residual", "embedding", "loss",      "optimizer"};
+constexpr std::array<std::string_view, 16> kinds{
+    "linear",     "scores", "context", "attention", "causal", "softmax",   "dropout", "normalise",
+    "activation", "relu",   "gate",    "residual",  "copy",   "embedding", "loss",    "optimizer"};
 constexpr std::array<std::string_view, 3> directions{"forward", "backward", "weight"};
 
 /// Numbers of a shape that a kind has.
@@ -86,14 +86,17 @@ double bytes(const Operation& o) {
     case OperationKind::softmax: return (forward ? 2 : 3) * width * a * b;
     case OperationKind::dropout: return (2 * width + 1) * a;
     case OperationKind::normalise: return (forward ? 2 : 3) * width * a * b;
-    case OperationKind::activation: return (forward ? 2 : 3) * width * a;
+    case OperationKind::activation:
+    case OperationKind::relu: return (forward ? 2 : 3) * width * a;
     case OperationKind::gate: return (forward ? 3 : 5) * width * a;
     case OperationKind::residual: return (forward ? 3 : 2) * width * a + a;
+    case OperationKind::copy: return 2 * width * a;
     case OperationKind::embedding: return (forward ? 2 : 3) * width * a * b;
-    // logits are read in float32: largest, sum, probability
-    case OperationKind::loss: return (forward ? 3 * 4 : 2 * 4) * a * b;
-    // gradient, main copy and two moments are read, the last three and the weight written
-    case OperationKind::optimizer: return (7 * 4 + width) * a;
+    // logits are copied to float32; largest, difference, exponential and sum each read or write them
+    case OperationKind::loss: return (forward ? 8 * 4 : 3 * 4) * a * b;
+    // the norm is taken and gradients are clipped (12); gradient, main copy and two moments are read, the last three
+    // and the weight written; gradients in float16 are copied and scaled first
+    case OperationKind::optimizer: return (10 * 4 + width + (o.precision == Precision::float16 ? 14 : 0)) * a;
   }
   return 0;
 }

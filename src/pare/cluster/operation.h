@@ -25,9 +25,11 @@ enum class OperationKind {
   softmax,     // rows, width: scaled and masked
   dropout,     // elements
   normalise,   // rows, width
-  activation,  // elements
+  activation,  // elements: GELU or SiLU
+  relu,        // elements
   gate,        // elements: activation of one half times the other
   residual,    // elements: bias, dropout and addition
+  copy,        // elements: one step of something that is not fused, reading and writing them
   embedding,   // tokens, width: rows of a table
   loss,        // tokens, classes: cross-entropy of logits
   optimizer    // parameters: Adam

@@ -39,7 +39,7 @@ class Ends {
 }  // namespace
 
 PipelineTimeline run_pipeline(const Pipeline& p, const std::vector<StageTimes>& times,
-                              const std::vector<double>& transfer_s) {
+                              const std::vector<double>& transfer_s, Keep keep) {
   const auto ranks = static_cast<std::size_t>(p.ranks);
   assert(times.size() == static_cast<std::size_t>(p.stages()) && transfer_s.size() == times.size());
   std::vector<std::vector<Pass>> orders;
@@ -47,7 +47,11 @@ PipelineTimeline run_pipeline(const Pipeline& p, const std::vector<StageTimes>& 
   for (int r = 0; r < p.ranks; ++r) orders.push_back(passes(p, r));
   Ends ends(p.stages(), p.micro_batches);
   PipelineTimeline timeline;
-  timeline.ranks.resize(ranks);
+  timeline.spans.resize(ranks);
+  if (keep == Keep::passes) {
+    timeline.ranks.resize(ranks);
+    for (std::size_t r = 0; r < ranks; ++r) timeline.ranks[r].reserve(orders[r].size());
+  }
 
   /// When what the pass needs from elsewhere is there; `not_yet` where that has not been run.
   const auto ready = [&](const Pass& pass, int stage) {
@@ -63,34 +67,35 @@ PipelineTimeline run_pipeline(const Pipeline& p, const std::vector<StageTimes>& 
   };
 
   // a rank runs until it has to wait for another, and is looked at again when a neighbour has come further
+  std::vector<std::size_t> done(ranks, 0);
   std::vector<int> waiting;
   for (int r = p.ranks - 1; r >= 0; --r) waiting.push_back(r);
   while (!waiting.empty()) {
     const int rank = waiting.back();
     waiting.pop_back();
-    auto& done = timeline.ranks[static_cast<std::size_t>(rank)];
-    const auto& order = orders[static_cast<std::size_t>(rank)];
-    bool advanced = false;
-    while (done.size() < order.size()) {
-      const Pass& pass = order[done.size()];
+    const auto r = static_cast<std::size_t>(rank);
+    const std::size_t before = done[r];
+    Interval& span = timeline.spans[r];
+    for (; done[r] < orders[r].size(); ++done[r]) {
+      const Pass& pass = orders[r][done[r]];
       const int stage = p.stage(rank, pass.chunk);
       const double from = ready(pass, stage);
       if (from == not_yet) break;
-      const double start = std::max(from, done.empty() ? 0 : done.back().time.end_s);
-      const double end = start + duration(times[static_cast<std::size_t>(stage)], pass.kind);
-      done.push_back({pass, {start, end}});
-      if (pass.kind != PassKind::weight) ends.at(pass.kind, stage, pass.micro_batch) = end;
-      advanced = true;
+      const double start = std::max(from, span.end_s);
+      if (done[r] == 0) span.start_s = start;
+      span.end_s = start + duration(times[static_cast<std::size_t>(stage)], pass.kind);
+      if (pass.kind != PassKind::weight) ends.at(pass.kind, stage, pass.micro_batch) = span.end_s;
+      if (keep == Keep::passes) timeline.ranks[r].push_back({pass, {start, span.end_s}});
     }
-    if (!advanced) continue;
+    if (done[r] == before) continue;
     waiting.push_back((rank + 1) % p.ranks);
     waiting.push_back((rank + p.ranks - 1) % p.ranks);
   }
   for (std::size_t r = 0; r < ranks; ++r) {
-    assert(timeline.ranks[r].size() == orders[r].size() && "a schedule whose passes wait for each other");
-    timeline.end_s = std::max(timeline.end_s, timeline.ranks[r].back().time.end_s);
-    timeline.span_s =
-        std::max(timeline.span_s, timeline.ranks[r].back().time.end_s - timeline.ranks[r].front().time.start_s);
+    assert(done[r] == orders[r].size() && "a schedule whose passes wait for each other");
+    const Interval& span = timeline.spans[r];
+    timeline.end_s = std::max(timeline.end_s, span.end_s);
+    timeline.span_s = std::max(timeline.span_s, span.end_s - span.start_s);
   }
   return timeline;
 }

@@ -23,16 +23,20 @@ struct TimedPass {
 };
 
 struct PipelineTimeline {
-  std::vector<std::vector<TimedPass>> ranks;  // [rank], in order
+  std::vector<std::vector<TimedPass>> ranks;  // [rank], in order; none where passes are not kept
+  std::vector<Interval> spans;                // [rank], from its first start to its last end
   double end_s = 0;                           // of the last pass
   /// Largest time over the ranks from its first start to its last end.
   double span_s = 0;
 };
 
+/// What a timeline keeps: every pass, or only the ranks' spans.
+enum class Keep { passes, spans };
+
 /// times: [stage], a stage's three durations. transfer_s: [stage], how long activations take from that stage to the
 /// next and gradients back; the last is not used. A pass waits for the one before it on its rank, for the activations
 /// of the stage before (forward) and the gradients of the stage behind (backward); transfers run beside passes.
 PipelineTimeline run_pipeline(const Pipeline& pipeline, const std::vector<StageTimes>& times,
-                              const std::vector<double>& transfer_s);
+                              const std::vector<double>& transfer_s, Keep keep = Keep::passes);
 
 }  // namespace pare::cluster

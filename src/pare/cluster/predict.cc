@@ -8,6 +8,10 @@
 namespace pare::cluster {
 namespace {
 
+/// A collective costs the host as much as several kernels: streams wait for each other, ranks are looked up. Of what
+/// vTrain's one-node figures rise by with tensor parallelism at the smallest sizes.
+constexpr double launches_of_collective = 4;
+
 /// Ranks of a node are neighbours: tensor ranks, then context, then data, then those of the pipeline.
 struct Groups {
   Group tensor, context, expert, shard, repeat, replicas, expert_replicas;
@@ -54,7 +58,7 @@ class Predictor {
       times_.push_back({work_s(part.forward), work_s(part.backward), work_s(part.weight)});
   }
 
-  Prediction predict();
+  Outline outline();
 
  private:
   struct PartTime {
@@ -80,7 +84,7 @@ class Predictor {
   std::vector<std::size_t> starts(int stages) const;
   double stage_transfer_s(int rank, double boundary_bytes) const;
   double gradient_s(int rank, double parameters, double expert_parameters) const;
-  Interval sum_gradients(int rank, const std::vector<TimedPass>& passes) const;
+  Interval sum_gradients(int rank, double last_pass_s) const;
   double shared_parameters(int rank) const;
   double tied_embedding_s(int rank) const;
 
@@ -103,7 +107,7 @@ WorkTime Predictor::work_s(const Work& work) const {
   for (const Communication& m : work.communications) {
     const Group& group = groups_.along(m.axis);
     (m.hidden ? hidden : time.communication_s) += m.count * costs_.collective_s(m.kind, m.bytes, group);
-    launches += m.count;
+    launches += launches_of_collective * m.count;
   }
   // both slow down while they share the device
   const double both = c_.device.overlap_slowdown * std::min(hidden, time.compute_s);
@@ -160,11 +164,10 @@ double Predictor::gradient_s(int rank, double parameters, double expert_paramete
   return sum(parameters, groups_.replicas) + sum(expert_parameters, groups_.expert_replicas);
 }
 
-/// Gradients of a rank's parts are summed one after the other, from the moment each is there: while the last pass that
-/// makes them runs.
-Interval Predictor::sum_gradients(int rank, const std::vector<TimedPass>& passes) const {
-  const double last = passes.back().time.end_s;
-  if (s_.replicas() == 1) return {last, last};
+/// Gradients of a rank's parts are summed one after the other, from the moment each is there: while the last pass,
+/// which makes them, runs. From its end.
+Interval Predictor::sum_gradients(int rank, double last_pass_s) const {
+  if (s_.replicas() == 1) return {};
   std::vector<const Part*> all;
   const Part* sharing = nullptr;  // the part whose backward pass completes the gradients of the shared embedding
   for (const auto& chunk : held_[static_cast<std::size_t>(rank)])
@@ -172,14 +175,10 @@ Interval Predictor::sum_gradients(int rank, const std::vector<TimedPass>& passes
       if (!sharing && part->shared_parameters > 0) sharing = part;
       if (part->parameters + part->expert_parameters + part->shared_parameters > 0) all.push_back(part);
     }
-  const PassKind kind = s_.pipeline_order().splits_backward() ? PassKind::weight : PassKind::backward;
-  const auto final_pass =
-      std::find_if(passes.rbegin(), passes.rend(), [&](const TimedPass& p) { return p.pass.kind == kind; });
-  const Interval span = final_pass->time;
-  const double step = (span.end_s - span.start_s) / static_cast<double>(all.size());
-  double start = last, end = last;
-  if (s_.overlap_gradients) start = end = span.start_s + step;
-  double made = span.start_s, work = 0;
+  const double step = last_pass_s / static_cast<double>(all.size());
+  double made = -last_pass_s, work = 0;
+  const double start = s_.overlap_gradients ? made + step : 0;
+  double end = start;
   for (auto part = all.rbegin(); part != all.rend(); ++part) {
     made += step;
     const double shared = *part == sharing ? sharing->shared_parameters : 0;
@@ -188,7 +187,7 @@ Interval Predictor::sum_gradients(int rank, const std::vector<TimedPass>& passes
     work += own;
   }
   if (s_.overlap_gradients)  // the pass they run beside is slower for it
-    end = std::max(end, last + c_.device.overlap_slowdown * std::min(work, span.end_s - span.start_s));
+    end = std::max(end, c_.device.overlap_slowdown * std::min(work, last_pass_s));
   return {start, end};
 }
 
@@ -212,16 +211,12 @@ double Predictor::tied_embedding_s(int rank) const {
                              group_of(others + 1, stride, c_));
 }
 
-Prediction Predictor::predict() {
-  const Pipeline pipeline = s_.pipeline_order();
+Outline Predictor::outline() {
+  Outline o{.pipeline = s_.pipeline_order(), .step_s = c_.device.step_s, .measured = costs_.measured()};
+  const Pipeline& pipeline = o.pipeline;
   const auto starts = this->starts(pipeline.stages());
-
-  Prediction p;
-  p.measured = costs_.measured();
-  p.ranks.resize(static_cast<std::size_t>(s_.pipeline));
-  held_.resize(p.ranks.size());
-  std::vector<StageTimes> times;
-  std::vector<double> transfers;
+  o.ranks.resize(static_cast<std::size_t>(s_.pipeline));
+  held_.resize(o.ranks.size());
   for (int stage = 0; stage < pipeline.stages(); ++stage) {
     const int rank = stage % s_.pipeline;
     WorkTime forward, backward, weight;
@@ -234,7 +229,7 @@ Prediction Predictor::predict() {
       weight += part.weight;
       chunk.push_back(&parts_.at(i));
     }
-    RankActivity& activity = p.ranks[static_cast<std::size_t>(rank)];
+    RankActivity& activity = o.ranks[static_cast<std::size_t>(rank)];
     activity.parts += static_cast<std::int64_t>(chunk.size());
     const double slow = slowness(rank), overhead = s_.pipeline > 1 ? c_.device.pass_s : 0;
     for (WorkTime* w : {&forward, &backward, &weight}) {
@@ -244,26 +239,22 @@ Prediction Predictor::predict() {
       activity.tensor_communication_s += s_.micro_batches() * w->communication_s;
     }
     if (pipeline.splits_backward()) {
-      times.push_back({forward.total_s() + overhead, backward.total_s() + overhead, weight.total_s() + overhead});
+      o.times.push_back({forward.total_s() + overhead, backward.total_s() + overhead, weight.total_s() + overhead});
     } else {
       backward += weight;
-      times.push_back({forward.total_s() + overhead, backward.total_s() + overhead, 0});
+      o.times.push_back({forward.total_s() + overhead, backward.total_s() + overhead, 0});
     }
-    transfers.push_back(s_.pipeline > 1 ? stage_transfer_s(rank, chunk.back()->boundary_bytes) : 0);
+    o.transfer_s.push_back(s_.pipeline > 1 ? stage_transfer_s(rank, chunk.back()->boundary_bytes) : 0);
   }
-  p.timeline = run_pipeline(pipeline, times, transfers);
-
-  double ready = 0, optimizer_s = 0;
   for (int r = 0; r < s_.pipeline; ++r) {
-    RankActivity& activity = p.ranks[static_cast<std::size_t>(r)];
-    const auto& passes = p.timeline.ranks[static_cast<std::size_t>(r)];
+    RankActivity& activity = o.ranks[static_cast<std::size_t>(r)];
     const auto& held = held_[static_cast<std::size_t>(r)];
-    Interval gradients = sum_gradients(r, passes);
+    const StageTimes& first = o.times[static_cast<std::size_t>(r)];
+    Interval gradients = sum_gradients(r, pipeline.splits_backward() ? first.weight_s : first.backward_s);
     gradients.end_s += tied_embedding_s(r);
-    p.gradients.push_back(gradients);
+    o.gradients.push_back(gradients);
     activity.gradients_s = gradients.end_s - gradients.start_s;
-    activity.exposed_gradients_s = std::max(0.0, gradients.end_s - passes.back().time.end_s);
-    ready = std::max(ready, gradients.end_s);
+    activity.exposed_gradients_s = std::max(0.0, gradients.end_s);
     double parameters = shared_parameters(r);
     for (const auto& chunk : held)
       for (const Part* part : chunk) parameters += part->parameters + part->expert_parameters;
@@ -273,29 +264,29 @@ Prediction Predictor::predict() {
                          s_.weights};
     const double own = costs_.operation_s(step) * slowness(r);
     activity.compute_s += own;
-    optimizer_s = std::max(optimizer_s, own);
+    o.optimizer_s = std::max(o.optimizer_s, own);
     activity.memory = device_memory(s_, r, held);
   }
-  p.optimizer = {ready, ready + optimizer_s};
-  p.batch_time_s = p.optimizer.end_s + c_.device.step_s;
-  double passing = 0;
-  for (RankActivity& activity : p.ranks) {
-    const double own = activity.compute_s + activity.tensor_communication_s;
-    activity.idle_s = std::max(0.0, p.batch_time_s - own - activity.exposed_gradients_s);
-  }
-  for (const auto& rank : p.timeline.ranks)
-    for (const TimedPass& pass : rank) passing += pass.time.end_s - pass.time.start_s;
-  p.bubble_share = p.timeline.end_s > 0 ? 1 - passing / (s_.pipeline * p.timeline.end_s) : 0;
-  return p;
+  return o;
 }
 
-}  // namespace
-
-double Prediction::peak_bytes() const {
+double peak(const std::vector<RankActivity>& ranks) {
   double most = 0;
   for (const RankActivity& rank : ranks) most = std::max(most, rank.memory.total());
   return most;
 }
+
+}  // namespace
+
+double Outline::peak_bytes() const { return peak(ranks); }
+
+Interval Outline::optimizer(const std::vector<double>& ends) const {
+  double ready = 0;
+  for (std::size_t r = 0; r < ends.size(); ++r) ready = std::max(ready, ends[r] + gradients[r].end_s);
+  return {ready, ready + optimizer_s + step_s};
+}
+
+double Prediction::peak_bytes() const { return peak(ranks); }
 
 double Prediction::exposed_communication_s() const {
   double most = 0;
@@ -315,8 +306,36 @@ std::vector<std::size_t> stage_starts(std::size_t layers, int stages) {
   return starts;
 }
 
+Outline outline(const Network& t, const Strategy& s, const Cluster& c, const Costs& costs) {
+  return Predictor(t, s, c, costs).outline();
+}
+
+Prediction predict(const Outline& o, Keep keep) {
+  Prediction p{.ranks = o.ranks,
+               .timeline = run_pipeline(o.pipeline, o.times, o.transfer_s, keep),
+               .gradients = o.gradients,
+               .measured = o.measured};
+  std::vector<double> ends;
+  for (std::size_t r = 0; r < p.ranks.size(); ++r) {
+    ends.push_back(p.timeline.spans[r].end_s);
+    p.gradients[r].start_s += ends[r];
+    p.gradients[r].end_s += ends[r];
+  }
+  p.optimizer = o.optimizer(ends);
+  p.batch_time_s = o.batch_time_s(ends);
+  for (RankActivity& activity : p.ranks) {
+    const double own = activity.compute_s + activity.tensor_communication_s;
+    activity.idle_s = std::max(0.0, p.batch_time_s - own - activity.exposed_gradients_s);
+  }
+  double passing = 0;
+  for (const StageTimes& stage : o.times)
+    passing += o.pipeline.micro_batches * (stage.forward_s + stage.backward_s + stage.weight_s);
+  if (o.pipeline.ranks > 1) p.bubble_share = 1 - passing / (o.pipeline.ranks * p.timeline.end_s);
+  return p;
+}
+
 Prediction predict(const Network& t, const Strategy& s, const Cluster& c, const Costs& costs) {
-  return Predictor(t, s, c, costs).predict();
+  return predict(outline(t, s, c, costs));
 }
 
 Prediction predict(const Network& t, const Strategy& s, const Cluster& c) {

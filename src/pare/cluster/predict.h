@@ -22,6 +22,22 @@ struct RankActivity {
   Memory memory;
 };
 
+/// What is known of a strategy before its pipeline runs: all but when the ranks' passes end.
+struct Outline {
+  Pipeline pipeline;
+  std::vector<StageTimes> times;    // [stage]
+  std::vector<double> transfer_s;   // [stage], to the next
+  std::vector<RankActivity> ranks;  // without idle_s
+  std::vector<Interval> gradients;  // [rank], from the end of its last pass
+  double optimizer_s = 0, step_s = 0;
+  bool measured = false;
+
+  double peak_bytes() const;
+  /// From when each rank's last pass ends: the sums of gradients behind it, and the optimizer's step behind them all.
+  Interval optimizer(const std::vector<double>& ends) const;
+  double batch_time_s(const std::vector<double>& ends) const { return optimizer(ends).end_s; }
+};
+
 struct Prediction {
   double batch_time_s = 0;
   double bubble_share = 0;  // of the pipeline's span, idle and waiting for transfers, mean over the ranks
@@ -40,14 +56,22 @@ struct Prediction {
 std::vector<std::size_t> stage_starts(std::size_t layers, int stages);
 
 /// The strategy has been checked.
+Outline outline(const Network& network, const Strategy& strategy, const Cluster& cluster, const Costs& costs);
+Prediction predict(const Outline& outline, Keep keep = Keep::passes);
 Prediction predict(const Network& network, const Strategy& strategy, const Cluster& cluster, const Costs& costs);
 
 /// By the cluster's description.
 Prediction predict(const Network& network, const Strategy& strategy, const Cluster& cluster);
 
-/// A candidate of the study of `pare cluster`: the design's costs, devices as details.
+/// A candidate of the study of `pare cluster`: the design's costs, devices as details, and where the prediction has its
+/// passes the timeline.
 study::Candidate to_candidate(const Network& network, const Strategy& strategy, const Cluster& cluster,
                               const Prediction& prediction);
+
+/// What a drawing can show of the timeline, of at most 12 ranks: {"unit_s", "pipeline_ranks", "optimizer": [from, to],
+/// "rows": [{"rank", "kinds": "FBW", "micro_batches", "starts", "ends", "gradients": [from, to]}]}, times in units of
+/// unit_s. Passes shorter than a 150th of the batch are gathered, their micro-batch is -1.
+study::Json timeline_details(const Prediction& prediction);
 
 /// The timeline of one replica as Chrome trace JSON, a process a rank of the pipeline; opens in Perfetto.
 std::string to_trace(const Strategy& strategy, const Prediction& prediction);

@@ -106,13 +106,17 @@ std::vector<Pass> passes(const Pipeline& p, int rank) {
   return {};
 }
 
+int forward_lead(const Pipeline& p, int rank) {
+  if (p.schedule == Schedule::gpipe) return p.micro_batches;
+  const int behind = p.ranks - rank - 1;
+  if (p.chunks == 1) return std::min(behind + 1, p.micro_batches);
+  return std::min(2 * behind + (p.chunks - 1) * p.ranks + 1, p.micro_batches * p.chunks);
+}
+
 double peak_in_flight(const Pipeline& p, int rank) {
-  const PassKind last = p.splits_backward() ? PassKind::weight : PassKind::backward;
-  int held = 0, most = 0;
-  for (const Pass& pass : passes(p, rank)) {
-    if (pass.kind == PassKind::forward) most = std::max(most, ++held);
-    if (pass.kind == last) --held;
-  }
+  // of a lead every backward pass makes room for the next forward pass; ZB-H1's weights wait until all ranks hold the
+  // same
+  const int most = p.splits_backward() ? std::min(p.ranks, p.micro_batches) : forward_lead(p, rank);
   return static_cast<double>(most) / p.chunks;
 }
 

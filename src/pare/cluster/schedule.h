@@ -45,8 +45,12 @@ struct Pipeline {
 /// micro-batches are no multiple of the ranks.
 void check(const Pipeline& pipeline);
 
-/// The passes of one rank in their order.
+/// The passes of one rank in their order. The last backward pass is that of the last micro-batch's first chunk, and the
+/// last pass of all is that or, where the weights' gradients are apart, theirs.
 std::vector<Pass> passes(const Pipeline& pipeline, int rank);
+
+/// How many forward passes a rank runs before its first backward pass.
+int forward_lead(const Pipeline& pipeline, int rank);
 
 /// The most micro-batches (over all chunks: pieces of 1/chunks of a rank's layers each count as that part) whose
 /// activations the rank holds at once: from the start of a forward pass to the end of the pass that needs it last.

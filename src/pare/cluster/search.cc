@@ -3,105 +3,157 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <functional>
+#include <optional>
+#include <tuple>
 
 #include "pare/base/error.h"
 #include "pare/base/parallel.h"
 #include "pare/base/progress.h"
+#include "pare/cluster/bounds.h"
+#include "pare/cluster/names.h"
 
 namespace pare::cluster {
 namespace {
 
-constexpr long long most_passes = 1 << 20;  // forward, of one strategy: some seconds of search each beyond
+constexpr std::array<std::string_view, 3> objectives{"time", "money", "memory"};
+constexpr std::size_t most_plans = 10;
+constexpr std::size_t block = 64;  // strategies between two looks at what is left, whatever the threads
+constexpr double rounding = 1e-9;  // of sums over a million passes
 constexpr double gib = 1024.0 * 1024 * 1024;
 
-std::vector<int> divisors(std::int64_t n, std::int64_t most) {
-  std::vector<int> out;
-  for (std::int64_t d = 1; d <= std::min(n, most); ++d)
-    if (n % d == 0) out.push_back(static_cast<int>(d));
+/// What a plan is judged by, the lower the better, what tells equal ones apart, and at last their place in the space.
+using Score = std::tuple<double, double, std::size_t>;
+
+struct Trial {
+  double peak_bytes = 0;
+  Score least, most;           // that running it can give
+  std::optional<Score> score;  // once it was run
+};
+
+class Searcher {
+ public:
+  Searcher(const Network& t, const Cluster& c, const SearchSpace& space)
+      : t_(t), c_(c), space_(space), costs_(c), all_(strategies(t, c, space)), trials_(all_.size()) {}
+
+  Search search();
+
+ private:
+  Score score(std::size_t i, double time_s) const {
+    const double peak = trials_[i].peak_bytes;
+    switch (space_.objective) {
+      case Objective::time: return {time_s, peak, i};
+      case Objective::money: return {time_s * all_[i].devices(), peak, i};
+      case Objective::memory: return {peak, time_s, i};
+    }
+    return {};
+  }
+  void bound(std::size_t i);
+  std::vector<std::size_t> feasible() const;
+  template <typename Enough>
+  void run(const std::vector<std::size_t>& order, Enough enough);
+  Plan plan(std::size_t i, Keep keep) const { return {all_[i], predict(outline(t_, all_[i], c_, costs_), keep)}; }
+
+  const Network& t_;
+  const Cluster& c_;
+  const SearchSpace& space_;
+  DescribedCosts costs_;
+  std::vector<Strategy> all_;
+  std::vector<Trial> trials_;  // [strategy]
+};
+
+/// Memory is known without running the pipeline, time between bounds.
+void Searcher::bound(std::size_t i) {
+  const Outline o = outline(t_, all_[i], c_, costs_);
+  Trial& trial = trials_[i];
+  trial.peak_bytes = o.peak_bytes();
+  const double least = o.batch_time_s(least_ends(o.pipeline, o.times, o.transfer_s));
+  const double most = o.batch_time_s(std::vector(o.ranks.size(), latest_end(o.pipeline, o.times, o.transfer_s)));
+  trial.least = score(i, least * (1 - rounding));
+  trial.most = score(i, most * (1 + rounding));
+}
+
+std::vector<std::size_t> Searcher::feasible() const {
+  std::vector<std::size_t> out;
+  for (std::size_t i = 0; i < trials_.size(); ++i)
+    if (trials_[i].peak_bytes <= c_.device.memory_bytes) out.push_back(i);
   return out;
 }
 
-/// The pipeline's schedules that differ: without a pipeline all are the same.
-std::vector<Pipeline> pipelines(const Network& t, const SearchSpace& space, int ranks, int micro_batches) {
-  if (1LL * ranks * space.most_chunks * micro_batches > most_passes) return {};
-  if (ranks == 1) return {{Schedule::one_f_one_b, 1, micro_batches, 1}};
-  std::vector<Pipeline> out;
-  for (const Schedule schedule : space.schedules) {
-    if (schedule != Schedule::interleaved) {
-      out.push_back({schedule, ranks, micro_batches, 1});
-      continue;
-    }
-    if (micro_batches % ranks) continue;
-    for (int chunks = 2; chunks <= space.most_chunks && 1LL * chunks * ranks <= t.depth(); ++chunks)
-      if (t.depth() % (1LL * chunks * ranks) == 0) out.push_back({schedule, ranks, micro_batches, chunks});
+/// Runs the strategies in this order until `enough` of the next one.
+template <typename Enough>
+void Searcher::run(const std::vector<std::size_t>& order, Enough enough) {
+  Progress progress("pipelines", order.size());
+  for (std::size_t first = 0; first < order.size() && !enough(order[first]); first += block) {
+    const std::size_t count = std::min(block, order.size() - first);
+    parallel_for(count, [&](std::size_t k) {
+      const std::size_t i = order[first + k];
+      if (!trials_[i].score) trials_[i].score = score(i, plan(i, Keep::spans).prediction.batch_time_s);
+    });
+    progress.step(count);
   }
+}
+
+Search Searcher::search() {
+  if (all_.empty())
+    throw UsageError(
+        fmt::format("no widths of data, tensor and pipeline parallelism divide {} devices, {} samples and {} layers",
+                    c_.devices(), space_.batch, t_.depth()),
+        "cluster plan", "change --batch or the cluster's nodes");
+  {
+    Progress progress("strategies", all_.size());
+    for (std::size_t first = 0; first < all_.size(); first += block) {
+      const std::size_t count = std::min(block, all_.size() - first);
+      parallel_for(count, [&](std::size_t k) { bound(first + k); });
+      progress.step(count);
+    }
+  }
+  std::vector<std::size_t> order = feasible();
+  if (order.empty()) {
+    const auto least = std::ranges::min_element(trials_, {}, &Trial::peak_bytes);
+    throw Error(fmt::format("no strategy fits: the smallest, {}, needs {:.1f} GiB a device of {:.1f}",
+                            all_[static_cast<std::size_t>(least - trials_.begin())].label(), least->peak_bytes / gib,
+                            c_.device.memory_bytes / gib),
+                c_.name.empty() ? "cluster plan" : c_.name, "take more or larger devices, or a smaller network");
+  }
+
+  std::vector<Score> best;  // sorted
+  std::optional<Score> worst;
+  const auto take_in = [&] {
+    best.clear();
+    for (const std::size_t i : order)
+      if (trials_[i].score) best.push_back(*trials_[i].score);
+    std::ranges::sort(best);
+    if (!best.empty()) worst = best.back();
+    if (best.size() > most_plans) best.resize(most_plans);
+  };
+  std::ranges::sort(order, {}, [&](std::size_t i) { return trials_[i].least; });
+  run(order, [&](std::size_t next) {
+    take_in();
+    return best.size() == most_plans && best.back() < trials_[next].least;
+  });
+  std::ranges::sort(order, std::greater<>{}, [&](std::size_t i) { return trials_[i].most; });
+  run(order, [&](std::size_t next) {
+    take_in();
+    return trials_[next].most < *worst;
+  });
+  take_in();
+
+  Search out{.tried = all_.size(), .feasible = order.size()};
+  for (const std::size_t i : order) out.run += trials_[i].score.has_value();
+  for (const Score& s : best)
+    out.best.push_back(plan(std::get<std::size_t>(s), s == best[0] ? Keep::passes : Keep::spans));
+  out.worst = plan(std::get<std::size_t>(*worst), Keep::spans);
   return out;
 }
 
 }  // namespace
 
-std::vector<Strategy> strategies(const Network& t, const Cluster& c, const SearchSpace& space) {
-  std::vector<Strategy> out;
-  const int devices = c.devices();
-  for (const int tensor : divisors(devices, c.devices_per_node)) {
-    if (!t.shares(tensor)) continue;
-    for (const int pipeline : divisors(devices / tensor, t.depth())) {
-      const int data = devices / tensor / pipeline;
-      if (space.batch % data) continue;
-      for (const int micro_batch : divisors(space.batch / data, space.largest_micro_batch))
-        for (const Pipeline& order : pipelines(t, space, pipeline, space.batch / data / micro_batch))
-          for (const Recompute recompute : space.recomputes) {
-            if (recompute == Recompute::selective && space.flash_attention) continue;  // the same as none
-            for (const bool distributed : {false, true}) {
-              if (distributed && data == 1) continue;
-              out.push_back({.data = data,
-                             .tensor = tensor,
-                             .pipeline = pipeline,
-                             .micro_batch = micro_batch,
-                             .batch = space.batch,
-                             .schedule = order.schedule,
-                             .chunks = order.chunks,
-                             .recompute = recompute,
-                             .sequence_parallel = tensor > 1,
-                             .zero = distributed ? 1 : 0,
-                             .flash_attention = space.flash_attention});
-            }
-          }
-    }
-  }
-  return out;
-}
+std::string_view name(Objective objective) { return objectives[static_cast<std::size_t>(objective)]; }
 
-std::vector<Plan> search(const Network& t, const Cluster& c, const SearchSpace& space, std::size_t& tried) {
-  const std::vector<Strategy> all = strategies(t, c, space);
-  tried = all.size();
-  if (all.empty())
-    throw UsageError(
-        fmt::format("no widths of data, tensor and pipeline parallelism divide {} devices, {} samples and {} layers",
-                    c.devices(), space.batch, t.depth()),
-        "cluster plan", "change --batch or the cluster's nodes");
-  std::vector<Plan> plans(all.size());
-  Progress progress("strategies", all.size());
-  constexpr std::size_t block = 256;
-  for (std::size_t first = 0; first < all.size(); first += block) {
-    const std::size_t count = std::min(block, all.size() - first);
-    parallel_for(count, [&](std::size_t i) {
-      Plan& plan = plans[first + i];
-      plan.strategy = all[first + i];
-      plan.prediction = predict(t, plan.strategy, c);
-      plan.prediction.timeline = {};  // thousands of them would fill the memory
-      plan.fits = plan.prediction.peak_bytes() <= c.device.memory_bytes;
-    });
-    progress.step(count);
-  }
-  const auto least = std::ranges::min_element(plans, {}, [](const Plan& plan) { return plan.prediction.peak_bytes(); });
-  if (!least->fits)
-    throw Error(fmt::format("no strategy fits: the smallest, {}, needs {:.1f} GiB a device of {:.1f}",
-                            least->strategy.label(), least->prediction.peak_bytes() / gib, c.device.memory_bytes / gib),
-                c.name.empty() ? "cluster plan" : c.name, "take more or larger devices, or a smaller network");
-  std::erase_if(plans, [](const Plan& plan) { return !plan.fits; });
-  std::ranges::stable_sort(plans, {}, [](const Plan& plan) { return plan.prediction.batch_time_s; });
-  return plans;
-}
+Objective parse_objective(const std::string& name) { return parse_name<Objective>(objectives, name, "--objective"); }
+
+Search search(const Network& t, const Cluster& c, const SearchSpace& space) { return Searcher(t, c, space).search(); }
 
 }  // namespace pare::cluster

@@ -1,34 +1,54 @@
 // The best ways to spread a training run over a cluster.
 #pragma once
+#include <cstddef>
+#include <string>
 #include <vector>
 
 #include "pare/cluster/predict.h"
 
 namespace pare::cluster {
 
+/// time: of a batch; money: device-seconds of a batch, also on fewer nodes; memory: of the fullest device. What is
+/// equal is told apart by memory, of memory by time.
+enum class Objective { time, money, memory };
+
+std::string_view name(Objective objective);
+/// Throws UsageError for another name.
+Objective parse_objective(const std::string& name);
+
 struct SearchSpace {
   int batch = 1;
-  std::vector<Schedule> schedules{Schedule::one_f_one_b, Schedule::interleaved, Schedule::zb_h1};
+  Objective objective = Objective::time;
+  std::vector<Schedule> schedules{Schedule::gpipe, Schedule::one_f_one_b, Schedule::interleaved, Schedule::zb_h1};
   std::vector<Recompute> recomputes{Recompute::none, Recompute::selective, Recompute::full};
+  std::vector<int> zeros{0, 1, 3};
   int largest_micro_batch = 16;
-  int most_chunks = 4;  // a rank, of the interleaved schedule
+  int most_chunks = 4;           // a rank, of the interleaved schedule
+  int least_part_tokens = 4096;  // of a sequence, that context parallelism leaves a device
   bool flash_attention = true;
 };
 
-/// Every strategy for all devices of the cluster whose widths divide what they must, tensor parallelism within a node,
-/// with and without a distributed optimizer; sequence parallel wherever tensor parallel. Those of more than a million
-/// passes (tiny micro-batches of an enormous batch) are left out.
+/// Every strategy of the space whose widths divide what they must: for all devices of the cluster, of the objective
+/// money also for a divisor of its nodes. Tensor parallelism stays within a node, and sequence parallelism goes with
+/// it; the experts' width divides them. Those of more than a million passes (tiny micro-batches of an enormous batch)
+/// are left out.
 std::vector<Strategy> strategies(const Network& network, const Cluster& cluster, const SearchSpace& space);
 
 struct Plan {
   Strategy strategy;
   Prediction prediction;
-  bool fits = false;
 };
 
-/// All strategies of the space that fit the devices' memory, the fastest first, without their timelines; `tried`
-/// receives how many were predicted. On all threads; the result does not depend on their number. Throws Error where
-/// none fits, with what the smallest needs.
-std::vector<Plan> search(const Network& network, const Cluster& cluster, const SearchSpace& space, std::size_t& tried);
+struct Search {
+  std::vector<Plan> best;    // at most ten, the best first; that one with its timeline
+  Plan worst;                // of those that fit; the last of `best` where they are few
+  std::size_t tried = 0;     // strategies of the space
+  std::size_t feasible = 0;  // that fit the devices' memory
+  std::size_t run = 0;       // whose pipelines were run: bounds ruled out the others
+};
+
+/// The same plans as running every strategy would find. On all threads; the result does not depend on their number.
+/// Throws UsageError where the space is empty, Error where nothing fits, with what the smallest needs.
+Search search(const Network& network, const Cluster& cluster, const SearchSpace& space);
 
 }  // namespace pare::cluster

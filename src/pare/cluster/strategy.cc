@@ -11,12 +11,24 @@ namespace pare::cluster {
 namespace {
 
 constexpr std::array<std::string_view, 3> recomputes{"none", "selective", "full"};
+constexpr std::array<std::string_view, 3> tensor_overlaps{"none", "weights", "all"};
 
 }  // namespace
 
 std::string_view name(Recompute recompute) { return recomputes[static_cast<std::size_t>(recompute)]; }
 
 Recompute parse_recompute(const std::string& name) { return parse_name<Recompute>(recomputes, name, "--recompute"); }
+
+std::string_view name(TensorOverlap overlap) { return tensor_overlaps[static_cast<std::size_t>(overlap)]; }
+
+TensorOverlap parse_tensor_overlap(const std::string& name) {
+  return parse_name<TensorOverlap>(tensor_overlaps, name, "--tensor-overlap");
+}
+
+Precision Strategy::activations() const {
+  if (weights == Precision::float32) return Precision::float32;
+  return precision == Precision::float8 ? Precision::bfloat16 : precision;
+}
 
 std::string Strategy::label() const {
   std::string out = fmt::format("d{} t{} p{} b{}", data, tensor, pipeline, micro_batch);
@@ -60,8 +72,8 @@ void check(const Strategy& s, const Network& network, const Cluster& c) {
         fmt::format("{} samples are no multiple of {} replicas with {} a micro-batch", s.batch, s.data, s.micro_batch),
         "--batch");
   network.check(s);
-  if (network.depth() < 1LL * s.pipeline * s.chunks)
-    throw UsageError(fmt::format("{} layers are fewer than {} stages", network.depth(), 1LL * s.pipeline * s.chunks),
+  if (network.most_stages() < 1LL * s.pipeline * s.chunks)
+    throw UsageError(fmt::format("{} layers are too few for {} stages", network.depth(), 1LL * s.pipeline * s.chunks),
                      "--pipeline-parallel");
   check(s.pipeline_order());
 }

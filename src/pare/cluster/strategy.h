@@ -17,6 +17,13 @@ enum class Recompute { none, selective, full };
 std::string_view name(Recompute recompute);
 Recompute parse_recompute(const std::string& name);
 
+/// What the sums of tensor parallelism run beside: nothing; those of gradients beside the gradients of weights; all of
+/// them beside the products around them (Transformer Engine's overlapped products).
+enum class TensorOverlap { none, weights, all };
+
+std::string_view name(TensorOverlap overlap);
+TensorOverlap parse_tensor_overlap(const std::string& name);
+
 struct Strategy {
   int data = 1, tensor = 1, pipeline = 1;
   int context = 1;                 // devices that share every sequence (ring attention)
@@ -32,11 +39,16 @@ struct Strategy {
   Precision weights = Precision::bfloat16;    // as kept and gathered
   Precision gradients = Precision::float32;   // as kept and summed
   bool flash_attention = true;                // scores are never written to memory
+  bool fused = true;                          // normalisation, rotary positions and gates are one kernel each
   bool dropout = true;                        // on probabilities and behind attention and feed-forward
-  bool overlap_gradients = true;              // buckets of gradients are summed while backward still runs
-  bool overlap_tensor = true;                 // gradients of activations are summed beside those of weights
-  bool scatter_gather = true;                 // each tensor rank sends its part to the next stage
+  bool overlap_gradients = true;              // gradients are summed, and weights gathered, while something computes
+  TensorOverlap tensor_overlap = TensorOverlap::weights;
+  int gathers_per_layer = 1;   // of ZeRO stage 3: one of all weights (FSDP), or one of each tensor (DeepSpeed)
+  bool scatter_gather = true;  // each tensor rank sends its part to the next stage
 
+  /// Activations are kept and moved in 16 bits beside products in 8. Where weights are kept in float32 and only
+  /// products are cast (automatic mixed precision), they are moved in float32.
+  Precision activations() const;
   int devices() const { return data * tensor * pipeline * context; }
   int micro_batches() const { return batch / (data * micro_batch); }
   Pipeline pipeline_order() const { return {schedule, pipeline, micro_batches(), chunks}; }

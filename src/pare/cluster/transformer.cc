@@ -22,12 +22,19 @@ double real(std::int64_t value) { return static_cast<double>(value); }
 std::int64_t Transformer::layer_expert_parameters() const { return experts * hidden * feed_forward * (gated ? 3 : 2); }
 
 std::int64_t Transformer::layer_matrix_parameters() const {
+  if (perceptron) return hidden * hidden;
   const std::int64_t attention = hidden * head_width * (2 * heads + 2 * kv_heads);
   if (experts > 0) return attention + hidden * experts + layer_expert_parameters();
   return attention + hidden * feed_forward * (gated ? 3 : 2);
 }
 
+std::int64_t Transformer::layer_whole_parameters() const {
+  const std::int64_t norm = hidden * (biases ? 2 : 1);
+  return norm * (encoder_tokens > 0 ? 3 : 2) + (biases ? 2 * hidden : 0);
+}
+
 std::int64_t Transformer::layer_parameters() const {
+  if (perceptron) return layer_matrix_parameters() + hidden;
   std::int64_t own = layer_matrix_parameters();
   if (biases) own += 2 * hidden + feed_forward * (gated ? 2 : 1);
   if (qkv_biases) own += head_width * (heads + 2 * kv_heads);
@@ -46,7 +53,11 @@ std::int64_t Transformer::head_parameters() const {
   const std::int64_t norm = hidden * (biases ? 2 : 1);
   if (patch > 0) return norm + vocabulary * hidden + vocabulary;
   const std::int64_t dense = dense_head ? hidden * hidden + hidden + vocabulary : 0;
-  return norm + dense + (tied ? 0 : table_parameters());
+  return norm + dense + (tied ? 0 : vocabulary * hidden);
+}
+
+std::int64_t Transformer::head_whole_parameters() const {
+  return hidden * (biases ? 2 : 1) + (dense_head ? hidden * hidden + hidden : 0);
 }
 
 std::int64_t Transformer::parameters() const {
@@ -57,7 +68,8 @@ double Transformer::layer_flops() const {
   const double s = real(sequence), m = real(encoder_tokens), width = real(head_width);
   const std::int64_t idle_experts =
       experts > 0 ? layer_expert_parameters() / experts * (experts - experts_per_token) : 0;
-  double one = 2 * s * real(layer_matrix_parameters() - idle_experts) + 4 * s * s * real(heads) * width;
+  double one = 2 * s * real(layer_matrix_parameters() - idle_experts);
+  one += perceptron ? 0 : 4 * s * s * real(heads) * width;
   // queries and output of the own tokens, keys and values of the encoder's
   one += encoder_tokens > 0
              ? 4 * real(hidden) * width * (s * real(heads) + m * real(kv_heads)) + 4 * s * m * real(heads) * width
@@ -76,6 +88,8 @@ bool Transformer::shares(int tensor) const {
 }
 
 void Transformer::check(const Strategy& s) const {
+  if (perceptron && s.tensor > 1)
+    throw UsageError("a perceptron's layers are not shared", "--tensor-parallel", "take replicas or a pipeline");
   if (experts == 0 && s.expert > 1) throw UsageError("the network has no experts", "--expert-parallel", "leave it out");
   if (s.expert > 1 && (experts % s.expert || s.replicas() % s.expert))
     throw UsageError(fmt::format("{} experts and {} replicas are no multiples of it", experts, s.replicas()),
@@ -100,6 +114,20 @@ void Transformer::check_size(const std::string& where) const {
 }
 
 namespace {
+
+Transformer perceptron(const Config& config, std::int64_t sequence) {
+  Transformer t;
+  t.name = "mlp";
+  t.perceptron = true;
+  t.tied = false;
+  t.hidden = t.feed_forward = t.head_width = config.integer({"hidden_size"});
+  t.layers = config.integer({"num_hidden_layers"});
+  t.vocabulary = config.integer({"vocab_size"});
+  t.heads = t.kv_heads = 1;
+  t.sequence = std::max<std::int64_t>(1, sequence);
+  t.check_size(config.where());
+  return t;
+}
 
 /// Patches of an image and the class token.
 void read_image(const Config& config, Transformer& t, std::int64_t sequence) {
@@ -147,10 +175,11 @@ Transformer parse_transformer(const Config& config, std::int64_t sequence) {
   Transformer t;
   const std::string type = t.name = config.text("model_type");
   static constexpr std::array<std::string_view, 7> known{"bert", "gpt2", "llama", "mistral", "mixtral", "qwen2", "vit"};
+  if (type == "mlp") return perceptron(config, sequence);
   if (std::ranges::find(known, type) == known.end())
     throw Error(type.empty() ? "has no 'model_type'"
                              : fmt::format("is of the type '{}', which pare does not know", printable(type)),
-                config.where(), fmt::format("{} and t5 are known", fmt::join(known, ", ")));
+                config.where(), fmt::format("{}, t5 and mlp are known", fmt::join(known, ", ")));
   t.hidden = config.integer({"hidden_size", "n_embd"});
   t.layers = config.integer({"num_hidden_layers", "n_layer"});
   t.heads = config.integer({"num_attention_heads", "n_head"});

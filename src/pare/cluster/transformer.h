@@ -1,4 +1,4 @@
-// The shape of a transformer: what decides the size of every operation of its training.
+// The shape of a transformer, or of a perceptron: what decides the size of every operation of its training.
 #pragma once
 #include "pare/cluster/config.h"
 #include "pare/cluster/network.h"
@@ -24,19 +24,24 @@ struct Transformer : Network {
   bool qkv_biases = true;              // of queries, keys and values
   bool tied = true;                    // the head shares the word embedding
   bool dense_head = false;             // the head has a square matrix before the one of the classes (BERT)
+  bool perceptron = false;             // a layer is one square matrix and ReLU; it reads features, not words
 
   /// Parameters of one layer's matrices, without those that look at an encoder, biases and normalisation.
   std::int64_t layer_matrix_parameters() const;
   /// Those of its experts; 0 without them.
   std::int64_t layer_expert_parameters() const;
+  /// Those of one layer that every tensor rank has: normalisations, biases of what is summed over the ranks.
+  std::int64_t layer_whole_parameters() const;
   /// All parameters of one layer.
   std::int64_t layer_parameters() const;
   /// The word embedding that a tied head shares.
-  std::int64_t table_parameters() const { return patch > 0 ? 0 : vocabulary * hidden; }
+  std::int64_t table_parameters() const { return patch > 0 || perceptron ? 0 : vocabulary * hidden; }
   /// Words, positions, patches.
   std::int64_t embedding_parameters() const;
   /// The last normalisation, and the head's own matrices.
   std::int64_t head_parameters() const;
+  /// Those of the head that every tensor rank has.
+  std::int64_t head_whole_parameters() const;
   /// Rows of the head's products, of one sample: all tokens, or of an image the one that stands for it.
   std::int64_t head_rows() const { return patch > 0 ? 1 : sequence; }
   /// FLOPs of one sample, forward, of all layers; of embedding and head.
@@ -51,13 +56,18 @@ struct Transformer : Network {
   double model_flops() const override { return 3 * (layer_flops() + end_flops()); }
   std::int64_t tokens() const override { return sequence; }
   std::int64_t depth() const override { return layers; }
+  /// Embedding and head may be stages of their own.
+  std::int64_t most_stages() const override { return layers + 2; }
+  std::int64_t divisible_tokens() const override { return sequence; }
+  std::int64_t expert_copies() const override { return experts > 0 ? experts : 1; }
   bool shares(int tensor) const override;
   void check(const Strategy& strategy) const override;
   Parts parts(const Strategy& strategy) const override;
 };
 
-/// Out of a config.json of bert, gpt2, llama, mistral, mixtral, qwen2 or vit. `sequence` overrides the tokens a sample;
-/// 0 takes the largest position. Throws Error naming what is missing or out of range.
+/// Out of a config.json of bert, gpt2, llama, mistral, mixtral, qwen2 or vit, or of the type mlp: hidden_size,
+/// num_hidden_layers and vocab_size, the classes of its head. `sequence` overrides the tokens a sample; 0 takes the
+/// largest position. Throws Error naming what is missing or out of range.
 Transformer parse_transformer(const Config& config, std::int64_t sequence = 0);
 Transformer parse_transformer(const std::string& text, const std::string& where, std::int64_t sequence = 0);
 

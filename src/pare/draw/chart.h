@@ -74,4 +74,26 @@ struct Histogram {
 };
 std::string histogram(const Histogram& chart, double width);
 
+struct Segment {
+  double from = 0, to = 0;
+  std::size_t series = 0;  // index into Timeline::series
+  std::string label = {};  // inside, where there is room
+  bool beside = false;     // runs beside the others of its row: drawn below them, thinner
+};
+struct TimelineRow {
+  std::string name;
+  std::vector<Segment> segments;
+};
+/// Rows of segments along one axis from 0: what happens when, or what a whole is made of.
+struct Timeline {
+  std::string title, description;
+  Axis x;
+  std::vector<Series> series;
+  std::vector<TimelineRow> rows;               // from top to bottom
+  double end = 0;                              // of the rows, which are shaded where nothing happens; 0: no shade
+  std::optional<double> limit = std::nullopt;  // a line across the rows
+  std::string limit_name = {};
+};
+std::string timeline(const Timeline& chart, double width);
+
 }  // namespace pare::draw

@@ -94,7 +94,8 @@ svg text { font-size: 12.5px; font-family: inherit; font-variant-numeric: tabula
 .bar { fill: var(--c); }
 .area { fill: var(--c); fill-opacity: 0.28; stroke: var(--c); stroke-width: 1.2; }
 .code { stroke: var(--s2); stroke-width: 1.3; } .code.thin { stroke-width: 0.7; }
-.clipped { fill: var(--grid); }
+.clipped, .idle { fill: var(--grid); }
+.segment { stroke: var(--page); stroke-width: 0.5; } .inside { fill: var(--page); }
 @media (max-width: 700px) {
   main { padding: 32px 20px 64px; }
   h1 { font-size: 1.6rem; } h2 { margin-top: 48px; }

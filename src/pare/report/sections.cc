@@ -11,6 +11,7 @@ const std::vector<Section>& sections() {
       {"Distributions and code points", "distributions", distributions},
       {"Fine-tuning", "fine-tuning", fine_tuning},
       {"Where the work is", "layers", layers},
+      {"Time and memory of training", "training", training},
       {"All candidates", "candidates", all_candidates},
       {"Conditions", "conditions", conditions},
   };

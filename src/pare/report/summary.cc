@@ -66,8 +66,9 @@ std::string lead(const Study& study) {
     const std::string figures = figures_of(study.candidates.front());
     return fmt::format("pare {} of {}: {}.", study.verb, workload(study), figures.empty() ? "no figures" : figures);
   }
-  return fmt::format("pare {} tried {} candidates for {}{}", study.verb, study.candidates.size(), workload(study),
-                     verdict(study));
+  // a search keeps few of those that it looked at
+  const double tried = number(study.conditions, "strategies").value_or(static_cast<double>(study.candidates.size()));
+  return fmt::format("pare {} tried {:.0f} candidates for {}{}", study.verb, tried, workload(study), verdict(study));
 }
 
 std::vector<draw::KeyFigure> key_figures(const Study& study) {

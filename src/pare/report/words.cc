@@ -42,6 +42,7 @@ std::string words(const std::string& cost) {
       {"batch_time_s", "time a batch"},
       {"tokens_per_s", "tokens a second"},
       {"flop_utilisation", "utilisation"},
+      {"exposed_communication_s", "exposed communication"},
   };
   if (const auto found = known.find(cost); found != known.end()) return found->second;
   std::string out = cost;
@@ -90,6 +91,7 @@ std::string shown(const Cost& cost) {
 
 const Candidate* baseline(const Study& study) {
   if (study.candidates.empty()) return nullptr;
+  if (study.verb == "cluster plan") return &study.candidates.back();
   const auto found = std::ranges::find_if(study.candidates, [](const Candidate& c) { return method(c) == "float32"; });
   return found == study.candidates.end() ? &study.candidates.front() : &*found;
 }

@@ -30,8 +30,8 @@ std::string each(const std::vector<study::Study>& studies, const std::function<s
 /// that the name says already, and with spaces that do not break.
 std::string shown(const study::Cost& cost);
 
-/// What others are compared with: the candidate whose decision's method is "float32", else the first; null where there
-/// are none.
+/// What others are compared with: the candidate whose decision's method is "float32", of cluster plan the last, which
+/// is the worst that fits, else the first; null where there are none.
 const study::Candidate* baseline(const study::Study& study);
 /// Null where none was chosen.
 const study::Candidate* chosen(const study::Study& study);

@@ -1,0 +1,86 @@
+#include "pare/cli/cluster_options.h"
+
+namespace pare::cli {
+
+void add_workload(CLI::App& verb, ClusterWorkload& workload) {
+  verb.add_option(
+          "model", workload.model,
+          "a config.json as transformers writes it (bert, gpt2, llama, mistral, mixtral, qwen2, t5, vit) or of an "
+          "mlp, or an ONNX network")
+      ->required();
+  verb.add_option("--cluster", workload.cluster, "a TOML file: devices, nodes and links (docs/cluster.md)")->required();
+  verb.add_option("--sequence", workload.options.sequence, "tokens a sample (default: the network's positions)")
+      ->check(CLI::Range(1, 1 << 24));
+  verb.add_option("--decoder-sequence", workload.options.decoder_sequence,
+                  "of a decoder beside an encoder (default: as many)")
+      ->check(CLI::Range(1, 1 << 24));
+  verb.add_option("--recipe", workload.options.recipe, "of an ONNX network: a recipe's folder or its recipe.json");
+}
+
+void add_strategy(CLI::App& verb, StrategyOptions& options) {
+  cluster::Strategy& s = options.given;
+  verb.add_option("--data-parallel", s.data, "replicas")->capture_default_str();
+  verb.add_option("--tensor-parallel", s.tensor, "devices that share every layer")->capture_default_str();
+  verb.add_option("--pipeline-parallel", s.pipeline, "devices that divide the layers")->capture_default_str();
+  verb.add_option("--micro-batch", s.micro_batch, "samples of one pass")->capture_default_str();
+  verb.add_option("--batch", s.batch, "samples of one optimizer step, over all replicas")->required();
+  verb.add_option("--schedule", options.schedule, "gpipe, 1f1b, interleaved or zb-h1")->capture_default_str();
+  verb.add_option("--chunks", s.chunks, "pieces of the network a device, of the interleaved schedule")
+      ->capture_default_str();
+  verb.add_option("--recompute", options.recompute, "none, selective or full")->capture_default_str();
+  verb.add_flag("--sequence-parallel", s.sequence_parallel, "spread what lies between tensor-parallel parts, too");
+  verb.add_option("--context-parallel", s.context, "devices that share every sequence")->capture_default_str();
+  verb.add_option("--expert-parallel", s.expert, "replicas that share the experts")->capture_default_str();
+  verb.add_option("--zero", s.zero,
+                  "what replicas share: 1 the optimizer's state, 2 and gradients, 3 and weights (FSDP)")
+      ->capture_default_str();
+  verb.add_option("--shard", s.shard, "replicas that share it, the others repeat it (default: all)");
+  verb.add_option("--precision", options.precision, "of products: bf16, fp16, fp8 or fp32")->capture_default_str();
+  verb.add_option("--weights", options.weights, "kept and gathered in (default: the precision, 16 bits of fp8)");
+  verb.add_option("--gradients", options.gradients, "kept and summed in")->capture_default_str();
+  verb.add_flag("--plain-attention", options.plain_attention, "attention writes its scores to memory");
+  verb.add_flag("--no-dropout", options.no_dropout, "the network trains without dropout");
+  verb.add_flag("--eager", options.eager,
+                "normalisation, rotary positions and gates run kernel by kernel, as eager PyTorch does");
+  verb.add_flag("--no-overlap", options.no_overlap,
+                "no gradients are summed or weights gathered while something computes");
+  verb.add_option("--tensor-overlap", options.tensor_overlap,
+                  "tensor-parallel sums that run beside computation: none, weights (gradients' beside those of "
+                  "weights) or all")
+      ->capture_default_str();
+  verb.add_option("--gathers-per-layer", s.gathers_per_layer, "of ZeRO stage 3: 1 as FSDP, one a tensor as DeepSpeed")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  verb.add_flag("--no-scatter-gather", options.no_scatter_gather,
+                "every tensor rank sends all it has to the next stage");
+}
+
+cluster::Strategy StrategyOptions::strategy() const {
+  using cluster::Precision;
+  cluster::Strategy s = given;
+  s.schedule = cluster::parse_schedule(schedule);
+  s.recompute = cluster::parse_recompute(recompute);
+  s.flash_attention = !plain_attention;
+  s.overlap_gradients = !no_overlap;
+  s.tensor_overlap = cluster::parse_tensor_overlap(tensor_overlap);
+  s.scatter_gather = !no_scatter_gather;
+  s.dropout = !no_dropout;
+  s.fused = !eager;
+  s.precision = cluster::parse_precision(precision, "--precision");
+  const bool eight_bits = s.precision == Precision::float8;
+  s.weights = weights.empty() ? (eight_bits ? Precision::bfloat16 : s.precision)
+                              : cluster::parse_precision(weights, "--weights");
+  s.gradients = cluster::parse_precision(gradients, "--gradients");
+  return s;
+}
+
+study::Study training_study(const std::string& verb, const cluster::Network& network, const cluster::Cluster& machine) {
+  study::Study study{.verb = verb, .workload = {"training", network.name, network.hash}};
+  study.conditions = {{"cluster", machine.name},       {"cluster_hash", machine.hash},
+                      {"device", machine.device.name}, {"devices", machine.devices()},
+                      {"nodes", machine.nodes},        {"parameters", network.parameters()},
+                      {"sequence", network.tokens()}};
+  return study;
+}
+
+}  // namespace pare::cli

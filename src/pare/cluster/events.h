@@ -1,0 +1,20 @@
+// The unique events that a strategy is made of: what has to be profiled for it.
+#pragma once
+#include <map>
+#include <set>
+#include <string>
+
+#include "pare/cluster/costs.h"
+#include "pare/cluster/strategy.h"
+
+namespace pare::cluster {
+
+struct Events {
+  std::map<std::string, Operation> operations;             // by Operation::key
+  std::map<CollectiveKind, std::set<double>> collectives;  // bytes that two ranks move for them; sends too
+};
+
+/// All that a prediction of the strategy asks the cost of.
+Events events(const Network& network, const Strategy& strategy, const Cluster& cluster);
+
+}  // namespace pare::cluster

@@ -1,0 +1,57 @@
+#include "pare/trace/read.h"
+
+#include <algorithm>
+
+#include "pare/base/error.h"
+#include "pare/base/file.h"
+#include "pare/base/progress.h"
+#include "pare/trace/chakra.h"
+#include "pare/trace/kineto.h"
+
+namespace pare::trace {
+namespace {
+
+using Ranks = std::map<std::int64_t, std::string>;
+
+/// JSON starts with a bracket and has no control characters; those of Chakra's lengths and tags are all over the file.
+bool is_json(std::string_view start) {
+  const auto first = start.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos || (start[first] != '{' && start[first] != '[')) return false;
+  return std::ranges::none_of(start.substr(0, 256), [](char c) {
+    return static_cast<unsigned char>(c) < ' ' && c != '\t' && c != '\r' && c != '\n';
+  });
+}
+
+void add(std::string_view bytes, const std::string& where, Trace& trace, Ranks& ranks) {
+  Stream stream(bytes, where);
+  const std::string_view start = stream.start();
+  if (start.empty()) throw Error("is empty", where, "give a trace of torch.profiler or of Chakra");
+  if (is_json(start))
+    read_kineto(stream, trace, ranks);
+  else
+    read_chakra(stream, trace);
+}
+
+}  // namespace
+
+Trace read_traces(const std::vector<std::filesystem::path>& files) {
+  Trace trace;
+  Ranks ranks;
+  Progress progress("traces", files.size());
+  for (const auto& file : files) {
+    const std::string bytes = read_file(file, most_file_bytes);
+    add(bytes, file.string(), trace, ranks);
+    trace.hash = content_hash(trace.hash + content_hash(bytes));
+    progress.step();
+  }
+  return trace;
+}
+
+Trace parse_trace(std::string_view bytes, const std::string& where) {
+  Trace trace;
+  Ranks ranks;
+  add(bytes, where, trace, ranks);
+  return trace;
+}
+
+}  // namespace pare::trace

@@ -1,0 +1,188 @@
+// The search against running everything, and its bounds against what the pipelines take.
+#include "pare/cluster/search.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "pare/base/error.h"
+#include "pare/cluster/bounds.h"
+#include "random_plan.h"
+
+namespace pare::cluster {
+namespace {
+
+std::vector<Plan> exhaustive(const RandomPlan& r) {
+  std::vector<Plan> plans;
+  for (const Strategy& s : strategies(r.network, r.cluster, r.space)) {
+    Prediction p = predict(outline(r.network, s, r.cluster, DescribedCosts(r.cluster)), Keep::spans);
+    if (p.peak_bytes() <= r.cluster.device.memory_bytes) plans.push_back({s, std::move(p)});
+  }
+  std::ranges::stable_sort(plans, {}, [&](const Plan& plan) {
+    const double time = plan.prediction.batch_time_s, peak = plan.prediction.peak_bytes();
+    switch (r.space.objective) {
+      case Objective::time: return std::pair{time, peak};
+      case Objective::money: return std::pair{time * plan.strategy.devices(), peak};
+      default: return std::pair{peak, time};
+    }
+  });
+  return plans;
+}
+
+/// Holds the search against running everything; counts what it ran and what it could have run.
+void compare(const RandomPlan& r, std::size_t& run, std::size_t& feasible) {
+  const std::vector<Plan> all = exhaustive(r);
+  if (all.empty()) {
+    EXPECT_THROW(search(r.network, r.cluster, r.space), Error);
+    return;
+  }
+  const Search found = search(r.network, r.cluster, r.space);
+  ASSERT_EQ(found.feasible, all.size());
+  ASSERT_EQ(found.best.size(), std::min<std::size_t>(10, all.size()));
+  for (std::size_t k = 0; k < found.best.size(); ++k) {
+    ASSERT_EQ(found.best[k].strategy.label(), all[k].strategy.label());
+    ASSERT_EQ(found.best[k].prediction.batch_time_s, all[k].prediction.batch_time_s);
+  }
+  ASSERT_EQ(found.worst.strategy.label(), all.back().strategy.label());
+  ASSERT_FALSE(found.best[0].prediction.timeline.ranks.empty());
+  feasible += found.feasible;
+  run += found.run;
+}
+
+TEST(Search, FindsWhatRunningEverythingFinds) {
+  std::mt19937 random(9);
+  std::size_t feasible = 0, run = 0;
+  for (int i = 0; i < 40; ++i) {
+    RandomPlan r = random_plan(random);
+    for (const Objective objective : {Objective::time, Objective::money, Objective::memory}) {
+      SCOPED_TRACE(std::to_string(i) + " " + std::string(name(objective)));
+      r.space.objective = objective;
+      compare(r, run, feasible);
+      if (HasFatalFailure()) return;
+    }
+  }
+  EXPECT_LT(2 * run, feasible);  // the bounds are worth their while
+}
+
+// GPT-3 175 B on 512 devices.
+TEST(Search, FindsTheSameAmongLargePlans) {
+  RandomPlan r;
+  r.network = {.hidden = 12288, .layers = 96, .heads = 96, .vocabulary = 51200, .feed_forward = 4 * 12288};
+  r.network.kv_heads = 96;
+  r.network.head_width = 128;
+  r.network.sequence = r.network.positions = 2048;
+  r.cluster.device.matrix_flops = 3e14;
+  r.cluster.device.memory_bandwidth = 2e12;
+  r.cluster.device.memory_bytes = 8e10;
+  r.cluster.nodes = 64;
+  r.cluster.devices_per_node = 8;
+  r.cluster.inside = {1e-6, 3e11};
+  r.cluster.across = {1e-5, 2e11};
+  r.space.batch = 1536;
+  std::size_t feasible = 0, run = 0;
+  compare(r, run, feasible);
+  EXPECT_GT(feasible, 500u);
+  EXPECT_LT(4 * run, feasible);
+}
+
+// Every tuple of widths and choices that the checks let pass, by counting through them all.
+TEST(Search, LooksAtAllThatCanRun) {
+  std::mt19937 random(11);
+  for (int i = 0; i < 6; ++i) {
+    RandomPlan r = random_plan(random);
+    r.cluster.nodes = 1;
+    const auto& [t, c, space] = r;
+    std::set<std::string> expected, found;
+    const auto key = [](const Strategy& s) {
+      return s.label() + (s.pipeline == 1 ? "" : " " + std::to_string(s.chunks));
+    };
+    const int n = c.devices();
+    for (int data = 1; data <= n; ++data)
+      for (int tensor = 1; tensor <= n; ++tensor)
+        for (int pipeline = 1; pipeline <= n; ++pipeline)
+          for (int context = 1; context <= n; ++context)
+            for (int expert = 1; expert <= 4; ++expert)
+              for (int micro = 1; micro <= space.largest_micro_batch; ++micro)
+                for (const Schedule schedule : space.schedules)
+                  for (int chunks = 1; chunks <= space.most_chunks; ++chunks)
+                    for (const Recompute recompute : space.recomputes)
+                      for (const int zero : space.zeros) {
+                        if (data * tensor * pipeline * context != n || t.sequence < 4096 * context * (context > 1))
+                          continue;
+                        const Strategy s{.data = data,
+                                         .tensor = tensor,
+                                         .pipeline = pipeline,
+                                         .context = context,
+                                         .expert = expert,
+                                         .micro_batch = micro,
+                                         .batch = space.batch,
+                                         .schedule = schedule,
+                                         .chunks = chunks,
+                                         .recompute = recompute,
+                                         .sequence_parallel = tensor > 1,
+                                         .zero = zero};
+                        if (pipeline == 1 && (schedule != Schedule::one_f_one_b || chunks > 1)) continue;
+                        if (schedule == Schedule::interleaved && (chunks == 1 || t.layers % (pipeline * chunks)))
+                          continue;
+                        if (recompute == Recompute::selective && space.flash_attention) continue;
+                        if (zero > 0 && s.replicas() == 1) continue;
+                        try {
+                          check(s, t, c);
+                        } catch (const UsageError&) {
+                          continue;
+                        }
+                        expected.insert(key(s));
+                      }
+    for (const Strategy& s : strategies(t, c, space)) {
+      EXPECT_NO_THROW(check(s, t, c)) << s.label();
+      EXPECT_TRUE(found.insert(key(s)).second) << s.label();
+    }
+    EXPECT_EQ(found, expected);
+  }
+}
+
+TEST(Bounds, HoldWhatThePipelinesTake) {
+  std::mt19937 random(5);
+  std::uniform_real_distribution<double> uniform(0.1, 2);
+  for (int i = 0; i < 4000; ++i) {
+    Pipeline p{static_cast<Schedule>(random() % 4), static_cast<int>(1 + random() % 8)};
+    p.micro_batches = static_cast<int>(1 + random() % 20);
+    if (p.schedule == Schedule::interleaved) {
+      p.micro_batches *= p.ranks;
+      p.chunks = static_cast<int>(1 + random() % 4);
+    }
+    const auto stages = static_cast<std::size_t>(p.stages());
+    const bool equal = random() % 2, free = random() % 2;
+    std::vector<StageTimes> times(stages);
+    std::vector<double> transfer(stages, 0);
+    for (auto& t : times) t = {uniform(random), uniform(random), p.splits_backward() ? uniform(random) : 0};
+    if (equal) times.assign(stages, times[0]);
+    if (!free)
+      for (auto& t : transfer) t = uniform(random) / 4;
+    const auto timeline = run_pipeline(p, times, transfer, Keep::spans);
+    const auto least = least_ends(p, times, transfer);
+    const std::string what = std::string(name(p.schedule)) + " p=" + std::to_string(p.ranks) +
+                             " m=" + std::to_string(p.micro_batches) + " v=" + std::to_string(p.chunks);
+    for (std::size_t r = 0; r < least.size(); ++r) ASSERT_LE(least[r], timeline.spans[r].end_s + 1e-9) << what;
+    ASSERT_GE(latest_end(p, times, transfer), timeline.end_s - 1e-9) << what;
+    if (equal && free && !p.splits_backward()) {
+      ASSERT_NEAR(*std::ranges::max_element(least), timeline.end_s, 1e-9) << what;
+      ASSERT_NEAR(latest_end(p, times, transfer), timeline.end_s, 1e-9) << what;
+    }
+  }
+}
+
+TEST(Search, NothingFitsOrNothingDivides) {
+  std::mt19937 random(1);
+  RandomPlan r = random_plan(random);
+  r.cluster.device.memory_bytes = 1;
+  EXPECT_THROW(search(r.network, r.cluster, r.space), Error);
+  r.network.layers = 1;
+  r.network.heads = r.network.kv_heads = 1;
+  r.space.batch = 1;
+  EXPECT_THROW(search(r.network, r.cluster, r.space), UsageError);
+}
+
+}  // namespace
+}  // namespace pare::cluster
