@@ -20,7 +20,8 @@ void add_workload(CLI::App& verb, ClusterWorkload& workload);
 /// As the command line holds a strategy.
 struct StrategyOptions {
   cluster::Strategy given;
-  std::string schedule = "1f1b", recompute = "none", precision = "bf16", weights, gradients = "fp32";
+  std::string schedule = "1f1b", recompute = "none", precision = "bf16", weights, gradients = "fp32",
+              tensor_overlap = "weights";
   bool plain_attention = false, no_overlap = false, no_scatter_gather = false, eager = false, no_dropout = false;
 
   /// Throws UsageError for an unknown name.
