@@ -81,6 +81,33 @@ class Cluster(unittest.TestCase):
         two = pare("plan", self.folder / "gpt.json", "--cluster", cluster, "--batch", 64, "--json", "--threads", 2).stdout
         self.assertEqual(one, two)
 
+    def test_an_onnx_network(self):
+        try:
+            import numpy
+            import onnx
+        except ImportError:
+            self.skipTest("no onnx")
+        weights = [numpy.ones((64, 64), numpy.float32)] * 8
+        nodes = [onnx.helper.make_node("MatMul", [f"x{i}", f"w{i}"], [f"x{i + 1}"]) for i in range(8)]
+        value = lambda name: onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["N", 64])
+        graph = onnx.helper.make_graph(nodes, "line", [value("x0")], [value("x8")],
+                                       [onnx.numpy_helper.from_array(w, f"w{i}") for i, w in enumerate(weights)])
+        network, cluster = self.folder / "line.onnx", CLUSTERS / "dgx-a100-80gb.toml"
+        onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8), network)
+        run = pare("predict", network, "--cluster", cluster, "--data-parallel", 4, "--pipeline-parallel", 4, "--batch", 64, "--json")
+        (one,) = self.candidates(run)
+        parts = [d["parts"] for d in one["details"]["devices"]]
+        self.assertEqual((sum(parts), parts[-1]), (8, 1))  # the loss takes longer than a product
+        self.assertEqual(json.loads(run.stdout)["conditions"]["parameters"], 8 * 64 * 64)
+        self.assertIn("samples_per_s", one["costs"])
+        self.assertIn("launch", one["details"])
+        for plan in self.candidates(pare("plan", network, "--cluster", cluster, "--batch", 64, "--json")):
+            self.assertEqual(plan["decision"]["tensor_parallel"], 1)
+        good = ["predict", network, "--cluster", cluster, "--batch", 64]
+        self.refused(pare(*good, "--data-parallel", 8, "--tensor-parallel", 2), 2, "--tensor-parallel", "ONNX")
+        self.refused(pare(*good, "--data-parallel", 16, "--recipe", self.folder / "none"), 1, "none")
+        self.refused(pare("predict", self.folder / "gpt.json", "--cluster", cluster, "--batch", 64, "--recipe", "r"), 2, "--recipe", "ONNX")
+
     def test_large_runs_take_moments(self):
         start = time.time()
         run = pare("predict", self.folder / "gpt3.json", "--cluster", self.folder / "large.toml", "--data-parallel", 8,

@@ -111,9 +111,9 @@ TEST(Parts, ParametersOfTensorRanks) {
   const Transformer t = gpt(1024, 4, 16);
   const Strategy one{.batch = 1}, two{.tensor = 2, .batch = 1};
   const double whole = 4.0 * 1024 + 2 * 1024;
-  const double all = parts(t, one).at(1).parameters;
+  const double all = t.parts(one).at(1).parameters;
   EXPECT_EQ(all, static_cast<double>(t.layer_parameters()));
-  EXPECT_EQ(parts(t, two).at(1).parameters, whole + (all - whole) / 2);
+  EXPECT_EQ(t.parts(two).at(1).parameters, whole + (all - whole) / 2);
 }
 
 TEST(Events, AreWhatAPredictionAsksFor) {

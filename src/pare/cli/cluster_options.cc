@@ -3,12 +3,18 @@
 namespace pare::cli {
 
 void add_workload(CLI::App& verb, ClusterWorkload& workload) {
-  verb.add_option("model", workload.model,
-                  "a config.json as transformers writes it (bert, gpt2, llama, mistral, qwen2), or of an mlp")
+  verb.add_option(
+          "model", workload.model,
+          "a config.json as transformers writes it (bert, gpt2, llama, mistral, mixtral, qwen2, t5, vit) or of an "
+          "mlp, or an ONNX network")
       ->required();
   verb.add_option("--cluster", workload.cluster, "a TOML file: devices, nodes and links (docs/cluster.md)")->required();
-  verb.add_option("--sequence", workload.sequence, "tokens a sample (default: the network's positions)")
+  verb.add_option("--sequence", workload.options.sequence, "tokens a sample (default: the network's positions)")
       ->check(CLI::Range(1, 1 << 24));
+  verb.add_option("--decoder-sequence", workload.options.decoder_sequence,
+                  "of a decoder beside an encoder (default: as many)")
+      ->check(CLI::Range(1, 1 << 24));
+  verb.add_option("--recipe", workload.options.recipe, "of an ONNX network: a recipe's folder or its recipe.json");
 }
 
 void add_strategy(CLI::App& verb, StrategyOptions& options) {
@@ -68,13 +74,12 @@ cluster::Strategy StrategyOptions::strategy() const {
   return s;
 }
 
-study::Study training_study(const std::string& verb, const cluster::Transformer& network,
-                            const cluster::Cluster& machine) {
+study::Study training_study(const std::string& verb, const cluster::Network& network, const cluster::Cluster& machine) {
   study::Study study{.verb = verb, .workload = {"training", network.name, network.hash}};
   study.conditions = {{"cluster", machine.name},       {"cluster_hash", machine.hash},
                       {"device", machine.device.name}, {"devices", machine.devices()},
                       {"nodes", machine.nodes},        {"parameters", network.parameters()},
-                      {"sequence", network.sequence}};
+                      {"sequence", network.tokens()}};
   return study;
 }
 

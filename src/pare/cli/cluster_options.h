@@ -1,19 +1,20 @@
 // Options that the verbs of pare cluster share.
 #pragma once
 #include "pare/cli/context.h"
+#include "pare/cluster/read_network.h"
 #include "pare/cluster/strategy.h"
 
 namespace pare::cli {
 
 struct ClusterWorkload {
   std::string model, cluster;
-  std::int64_t sequence = 0;
+  cluster::NetworkOptions options;
 
-  cluster::Transformer network() const { return cluster::read_transformer(model, sequence); }
+  std::unique_ptr<cluster::Network> network() const { return cluster::read_network(model, options); }
   cluster::Cluster machine() const { return cluster::read_cluster(cluster); }
 };
 
-/// Adds model, --cluster and --sequence.
+/// Adds model, --cluster, --sequence, --decoder-sequence and --recipe.
 void add_workload(CLI::App& verb, ClusterWorkload& workload);
 
 /// As the command line holds a strategy.
@@ -31,7 +32,6 @@ struct StrategyOptions {
 void add_strategy(CLI::App& verb, StrategyOptions& options);
 
 /// A study of a training run, without candidates.
-study::Study training_study(const std::string& verb, const cluster::Transformer& network,
-                            const cluster::Cluster& machine);
+study::Study training_study(const std::string& verb, const cluster::Network& network, const cluster::Cluster& machine);
 
 }  // namespace pare::cli

@@ -11,6 +11,7 @@
 #include "pare/cli/cluster_options.h"
 #include "pare/cli/plugin.h"
 #include "pare/cli/verb_cluster_parts.h"
+#include "pare/cluster/launch.h"
 #include "pare/cluster/profile.h"
 #include "pare/cluster/search.h"
 
@@ -63,14 +64,15 @@ void add_predict(CLI::App& cluster_verb, const Global& global) {
     std::tie(machine.slow_device, machine.slow_device_factor) =
         parse_slow(r->slow_device, "--slow-device", machine.devices());
     std::tie(machine.slow_node, machine.slow_node_factor) = parse_slow(r->slow_link, "--slow-link", machine.nodes);
-    cluster::check(strategy, network, machine);
+    cluster::check(strategy, *network, machine);
     cluster::Profile profile;
     if (!r->profile.empty()) profile = cluster::read_profile(r->profile);
     std::unique_ptr<cluster::Costs> costs = std::make_unique<cluster::DescribedCosts>(machine);
     if (!r->profile.empty()) costs = std::make_unique<cluster::ProfiledCosts>(profile, machine);
-    const auto prediction = cluster::predict(network, strategy, machine, *costs);
-    study::Study study = training_study("cluster predict", network, machine);
-    study.candidates.push_back(to_candidate(network, strategy, machine, prediction));
+    const auto prediction = cluster::predict(*network, strategy, machine, *costs);
+    study::Study study = training_study("cluster predict", *network, machine);
+    study.candidates.push_back(to_candidate(*network, strategy, machine, prediction));
+    study.candidates[0].details["launch"] = launch(strategy, *network, machine);
     study.chosen = study.candidates[0].name;
     study::mark_front(study);
     if (!global.output.empty()) write_file(global.output / "trace.json", to_trace(strategy, prediction));
@@ -103,15 +105,15 @@ void add_profile(CLI::App& cluster_verb, const Global& global) {
     const auto network = r->workload.network();
     const auto machine = r->workload.machine();
     const cluster::Strategy strategy = r->strategy.strategy();
-    cluster::check(strategy, network, machine);
+    cluster::check(strategy, *network, machine);
     cluster::Profile profile;
     if (std::filesystem::exists(r->profile)) profile = cluster::read_profile(r->profile);
     const cluster::Profile measured =
-        torch_verbs(global).profile({cluster::events(network, strategy, machine), r->rounds});
+        torch_verbs(global).profile({cluster::events(*network, strategy, machine), r->rounds});
     profile.merge(measured);
     write_file(r->profile, to_json(profile));
 
-    study::Study study = training_study("cluster profile", network, machine);
+    study::Study study = training_study("cluster profile", *network, machine);
     study.conditions["measured_on"] = measured.device;
     study.conditions["rounds"] = r->rounds;
     study::Candidate candidate{.name = strategy.label()};
@@ -161,18 +163,19 @@ void add_plan(CLI::App& cluster_verb, const Global& global) {
     const auto machine = r->workload.machine();
     if (r->space.objective == cluster::Objective::money && machine.price_per_device_hour == 0)
       throw Error("says no price", r->workload.cluster, "add price_per_device_hour to [nodes]");
-    const cluster::Search found = cluster::search(network, machine, r->space);
-    study::Study study = training_study("cluster plan", network, machine);
+    const cluster::Search found = cluster::search(*network, machine, r->space);
+    study::Study study = training_study("cluster plan", *network, machine);
     study.conditions["objective"] = r->objective;
     study.conditions["strategies"] = found.tried;
     study.conditions["feasible"] = found.feasible;
     study.conditions["pipelines_run"] = found.run;
     const auto add = [&](const cluster::Plan& plan) {
-      study.candidates.push_back(to_candidate(network, plan.strategy, machine, plan.prediction));
+      study.candidates.push_back(to_candidate(*network, plan.strategy, machine, plan.prediction));
     };
     for (const cluster::Plan& plan : found.best) add(plan);
     // the worst shows what is at stake
     if (found.feasible > found.best.size()) add(found.worst);
+    study.candidates[0].details["launch"] = launch(found.best[0].strategy, *network, machine);
     study.chosen = study.candidates[0].name;
     study::mark_front(study, {"batch_time_s", "peak_bytes"});
     finish(study, global);

@@ -5,7 +5,7 @@
 
 namespace pare::cluster {
 
-study::Candidate to_candidate(const Transformer& t, const Strategy& s, const Cluster& c, const Prediction& p) {
+study::Candidate to_candidate(const Network& t, const Strategy& s, const Cluster& c, const Prediction& p) {
   using study::Better;
   study::Candidate out{.name = s.label()};
   out.decision = {{"data_parallel", s.data},
@@ -26,16 +26,24 @@ study::Candidate to_candidate(const Transformer& t, const Strategy& s, const Clu
   const auto cost = [&](const char* name, double value, const char* unit, Better better) {
     out.costs.push_back({name, value, unit, better, study::Provenance::estimated});
   };
-  const double tokens = static_cast<double>(t.sequence) * s.batch / p.batch_time_s;
+  const double samples = s.batch / p.batch_time_s, tokens = samples * static_cast<double>(t.tokens());
   cost("batch_time_s", p.batch_time_s, "s", Better::lower);
-  cost("tokens_per_s", tokens, "1/s", Better::higher);
+  if (t.tokens() > 0)
+    cost("tokens_per_s", tokens, "1/s", Better::higher);
+  else
+    cost("samples_per_s", samples, "1/s", Better::higher);
   cost("flop_utilisation", t.model_flops() * s.batch / (p.batch_time_s * s.devices() * c.device.flops(s.precision)), "",
        Better::higher);
   cost("bubble_share", p.bubble_share, "", Better::lower);
   cost("exposed_communication_s", p.exposed_communication_s(), "s", Better::lower);
   cost("peak_bytes", p.peak_bytes(), "bytes", Better::lower);
-  if (c.price_per_device_hour > 0)
-    cost("price_per_billion_tokens", c.price_per_device_hour * s.devices() / 3600 / tokens * 1e9, "", Better::lower);
+  if (c.price_per_device_hour > 0) {
+    const double price_per_s = c.price_per_device_hour * s.devices() / 3600;
+    if (t.tokens() > 0)
+      cost("price_per_billion_tokens", price_per_s / tokens * 1e9, "", Better::lower);
+    else
+      cost("price_per_million_samples", price_per_s / samples * 1e6, "", Better::lower);
+  }
   out.details["memory_bytes"] = c.device.memory_bytes;
   out.details["events"] = p.measured ? "profile" : "description";
   out.details["fits"] = p.peak_bytes() <= c.device.memory_bytes;

@@ -28,7 +28,7 @@ class Asked : public Costs {
 
 }  // namespace
 
-Events events(const Transformer& network, const Strategy& strategy, const Cluster& cluster) {
+Events events(const Network& network, const Strategy& strategy, const Cluster& cluster) {
   const Asked asked;
   predict(network, strategy, cluster, asked);
   return asked.events;

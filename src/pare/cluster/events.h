@@ -15,6 +15,6 @@ struct Events {
 };
 
 /// All that a prediction of the strategy asks the cost of.
-Events events(const Transformer& network, const Strategy& strategy, const Cluster& cluster);
+Events events(const Network& network, const Strategy& strategy, const Cluster& cluster);
 
 }  // namespace pare::cluster

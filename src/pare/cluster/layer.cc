@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "pare/cluster/encoder_decoder.h"
 #include "pare/cluster/memory.h"
 
 namespace pare::cluster {
@@ -31,15 +32,8 @@ class Builder {
     return {OperationKind::linear, Direction::forward, {rows, inner, columns, 1}, s_.precision, count};
   }
 
-  /// Of activations: in 16 bits beside products in 8. Where weights are kept in float32 and only products are cast
-  /// (automatic mixed precision), in float32.
-  Precision activation_precision() const {
-    if (s_.weights == Precision::float32) return Precision::float32;
-    return s_.precision == Precision::float8 ? Precision::bfloat16 : s_.precision;
-  }
-
   Operation moving(OperationKind kind, std::int64_t a, std::int64_t b = 1, int count = 1) const {
-    return {kind, Direction::forward, {a, b, 1, 1}, activation_precision(), count};
+    return {kind, Direction::forward, {a, b, 1, 1}, s_.activations(), count};
   }
 
   /// What eager PyTorch runs one by one where a compiler or hand-written kernels fuse: the steps of a root-mean-square
@@ -54,15 +48,15 @@ class Builder {
   }
 
   /// Scores and their product with the values, all heads of the micro-batch at once.
-  std::vector<Operation> attention() const {
+  std::vector<Operation> attention(std::int64_t keys, bool causal) const {
     const Precision p = s_.precision == Precision::float8 ? Precision::bfloat16 : s_.precision;
     const std::int64_t matrices = share(t_.heads) * s_.micro_batch, queries = t_.sequence / s_.context;
-    const Shape shape{matrices, queries, t_.sequence, t_.head_width};
+    const Shape shape{matrices, queries, keys, t_.head_width};
     if (s_.flash_attention)
-      return {{t_.causal ? OperationKind::causal : OperationKind::attention, Direction::forward, shape, p}};
+      return {{causal ? OperationKind::causal : OperationKind::attention, Direction::forward, shape, p}};
     std::vector<Operation> out{{OperationKind::scores, Direction::forward, shape, p},
-                               moving(OperationKind::softmax, matrices * queries, t_.sequence)};
-    if (s_.dropout) out.push_back(moving(OperationKind::dropout, matrices * queries * t_.sequence));
+                               moving(OperationKind::softmax, matrices * queries, keys)};
+    if (s_.dropout) out.push_back(moving(OperationKind::dropout, matrices * queries * keys));
     out.push_back({OperationKind::context, Direction::forward, shape, p});
     return out;
   }
@@ -78,7 +72,7 @@ class Builder {
   }
   void add_tensor_communication(Part& part) const;
   void add_context_communication(Part& part) const;
-  void add_shard_communication(Part& part) const;
+  double boundary_bytes() const { return activation_width() * static_cast<double>(tokens() * t_.hidden); }
   double activation_width() const { return s_.precision == Precision::float32 ? 4 : 2; }
 
   const Transformer& t_;
@@ -103,9 +97,17 @@ Part Builder::layer() const {
     products.push_back(linear(n, h, t_.gated ? 2 * inner : inner));
     products.push_back(linear(n, inner, h));
   }
-  const std::vector<Operation> core = attention();
+  std::vector<Operation> core = attention(t_.sequence, t_.causal);
+  if (t_.encoder_tokens > 0) {
+    const std::int64_t seen = t_.encoder_tokens * s_.micro_batch;
+    products.push_back(linear(n, h, t_.head_width * heads));
+    products.push_back(linear(seen, h, 2 * t_.head_width * kv));
+    products.push_back(linear(n, t_.head_width * heads, h));
+    append(core, attention(t_.encoder_tokens, false));
+  }
+  const int halves = t_.encoder_tokens > 0 ? 3 : 2;
   std::vector<Operation> moving_parts{
-      moving(OperationKind::normalise, spread(n), h, 2), moving(OperationKind::residual, spread(n) * h, 1, 2),
+      moving(OperationKind::normalise, spread(n), h, halves), moving(OperationKind::residual, spread(n) * h, 1, halves),
       moving(t_.gated ? OperationKind::gate : OperationKind::activation, routed * inner)};
 
   append(moving_parts, unfused());
@@ -123,6 +125,7 @@ Part Builder::layer() const {
       spread_parameters(t_.layer_parameters() - t_.layer_expert_parameters(), t_.layer_whole_parameters());
   part.expert_parameters = static_cast<double>(t_.layer_expert_parameters()) / s_.tensor / s_.expert;
   part.activation_bytes = layer_activation_bytes(t_, s_);
+  part.boundary_bytes = boundary_bytes();
   if (s_.recompute == Recompute::full) {
     Strategy kept = s_;
     kept.recompute = Recompute::none;
@@ -137,15 +140,17 @@ Part Builder::layer() const {
     part.backward.communications.push_back(exchange);
     if (s_.recompute == Recompute::full) part.backward.communications.push_back(exchange);
   }
-  add_shard_communication(part);
+  add_shard_communication(part, s_, part.parameters + part.expert_parameters);
   return part;
 }
 
-/// Two sums of activations a pass (Shoeybi et al. 2019); with sequence parallelism each is a gather and a scatter of
-/// the same bytes, and backward gathers the inputs, which are kept spread, once more (Korthikanti et al. 2022).
+/// Two sums of activations a pass, three with an encoder to look at (Shoeybi et al. 2019); with sequence parallelism
+/// each is a gather and a scatter of the same bytes, and backward gathers the inputs, which are kept spread, once more
+/// (Korthikanti et al. 2022).
 void Builder::add_tensor_communication(Part& part) const {
   if (s_.tensor == 1) return;
-  const double bytes = activation_width() * static_cast<double>(tokens() * t_.hidden);
+  const double bytes = boundary_bytes();
+  const int halves = t_.encoder_tokens > 0 ? 3 : 2;
   const auto sums = [&](Work& work, int count, bool hidden) {
     if (s_.sequence_parallel) {
       work.communications.push_back({CollectiveKind::all_gather, bytes, Axis::tensor, count, hidden});
@@ -155,20 +160,20 @@ void Builder::add_tensor_communication(Part& part) const {
     }
   };
   const bool all = s_.tensor_overlap == TensorOverlap::all;
-  sums(part.forward, 2, all);
-  if (s_.recompute == Recompute::full) sums(part.backward, 2, all);
+  sums(part.forward, halves, all);
+  if (s_.recompute == Recompute::full) sums(part.backward, halves, all);
   if (s_.sequence_parallel) {
     // the inputs, kept spread, are gathered once more for the gradients of weights
-    part.weight.communications.push_back({CollectiveKind::all_gather, bytes, Axis::tensor, 2, true});
+    part.weight.communications.push_back({CollectiveKind::all_gather, bytes, Axis::tensor, halves, true});
   }
   const bool beside = s_.tensor_overlap != TensorOverlap::none;
   if (!beside || all || s_.pipeline_order().splits_backward())
-    sums(part.backward, 2, all);
+    sums(part.backward, halves, all);
   else if (!s_.sequence_parallel)
-    sums(part.weight, 2, true);
+    sums(part.weight, halves, true);
   else {
-    part.backward.communications.push_back({CollectiveKind::all_gather, bytes, Axis::tensor, 2});
-    part.weight.communications.push_back({CollectiveKind::reduce_scatter, bytes, Axis::tensor, 2, true});
+    part.backward.communications.push_back({CollectiveKind::all_gather, bytes, Axis::tensor, halves});
+    part.weight.communications.push_back({CollectiveKind::reduce_scatter, bytes, Axis::tensor, halves, true});
   }
 }
 
@@ -183,22 +188,6 @@ void Builder::add_context_communication(Part& part) const {
     part.backward.communications.push_back({CollectiveKind::exchange, bytes, Axis::context, 1, true});
 }
 
-/// ZeRO: stage 3 gathers weights before they are used, stages 2 and 3 sum gradients as they appear; with overlap the
-/// next part's while this one computes.
-void Builder::add_shard_communication(Part& part) const {
-  if (s_.zero < 2 || s_.replicas() == 1) return;
-  const double parameters = part.parameters + part.expert_parameters;
-  const int count = s_.zero == 3 ? s_.gathers_per_layer : 1;
-  const Communication gather{CollectiveKind::all_gather, bytes_of(s_.weights) * parameters / count, Axis::shard, count,
-                             s_.overlap_gradients};
-  if (s_.zero == 3) {
-    part.forward.communications.push_back(gather);
-    part.backward.communications.push_back(gather);
-  }
-  part.weight.communications.push_back({CollectiveKind::reduce_scatter, bytes_of(s_.gradients) * parameters / count,
-                                        Axis::shard, count, s_.overlap_gradients});
-}
-
 /// The square matrix of a perceptron's layer, and ReLU.
 Part Builder::perceptron() const {
   Part part{.name = "layer"};
@@ -209,64 +198,114 @@ Part Builder::perceptron() const {
   append(part.backward.operations, in_direction(both, Direction::backward));
   part.weight.operations = in_direction({both[0]}, Direction::weight);
   part.parameters = static_cast<double>(t_.layer_parameters());
-  part.activation_bytes = activation_width() * static_cast<double>(tokens() * t_.hidden);
-  add_shard_communication(part);
+  part.activation_bytes = part.boundary_bytes = boundary_bytes();
+  add_shard_communication(part, s_, part.parameters);
   return part;
 }
 
 Part Builder::embedding() const {
-  Part part{.name = "embedding"};
+  Part part{.name = "embedding", .boundary_bytes = boundary_bytes()};
   if (t_.perceptron) return part;
-  part.forward.operations = {moving(OperationKind::embedding, tokens(), t_.hidden)};
+  const Operation words = moving(OperationKind::embedding, tokens(), t_.hidden);
+  const Operation patches = linear((t_.sequence - 1) * s_.micro_batch, t_.patch, t_.hidden);
+  part.forward.operations = {t_.patch > 0 ? patches : words};
   part.weight.operations = in_direction(part.forward.operations, Direction::weight);
-  part.parameters = spread_parameters(t_.embedding_parameters(), t_.positions * t_.hidden);
-  if (s_.tensor > 1) {
-    // every rank has the rows of its own words
-    const double bytes = activation_width() * static_cast<double>(tokens() * t_.hidden);
-    const auto sum = s_.sequence_parallel ? CollectiveKind::reduce_scatter : CollectiveKind::all_reduce;
-    part.forward.communications.push_back({sum, bytes});
-    if (s_.sequence_parallel) part.weight.communications.push_back({CollectiveKind::all_gather, bytes});
+  if (t_.token_types > 0) {
+    const Operation norm = moving(OperationKind::normalise, tokens(), t_.hidden);
+    part.forward.operations.push_back(norm);
+    append(part.backward.operations, in_direction({norm}, Direction::backward));
   }
-  add_shard_communication(part);
+  const double table = static_cast<double>(t_.table_parameters()) / s_.tensor;
+  part.parameters = static_cast<double>(t_.embedding_parameters() - t_.table_parameters()) + (t_.tied ? 0 : table);
+  part.shared_parameters = t_.tied ? table : 0;
+  if (s_.tensor > 1 && t_.table_parameters() > 0) {
+    // every rank has the rows of its own words
+    const auto sum = s_.sequence_parallel ? CollectiveKind::reduce_scatter : CollectiveKind::all_reduce;
+    part.forward.communications.push_back({sum, boundary_bytes()});
+    if (s_.sequence_parallel) part.weight.communications.push_back({CollectiveKind::all_gather, boundary_bytes()});
+  }
+  add_shard_communication(part, s_, part.parameters + part.shared_parameters);
   return part;
 }
 
 Part Builder::head() const {
   Part part{.name = "head"};
-  const std::int64_t classes = share(t_.vocabulary);
-  const Operation logits = linear(tokens(), t_.hidden, classes);
-  const std::vector<Operation> rest{moving(OperationKind::normalise, spread(tokens()), t_.hidden),
-                                    moving(OperationKind::loss, tokens(), classes)};
-  part.forward.operations = {logits};
+  const std::int64_t classes = share(t_.vocabulary), rows = t_.head_rows() / s_.context * s_.micro_batch;
+  std::vector<Operation> products{linear(rows, t_.hidden, classes)};
+  std::vector<Operation> rest{moving(OperationKind::normalise, spread(tokens()), t_.hidden),
+                              moving(OperationKind::loss, rows, classes)};
+  if (t_.dense_head) {
+    products.push_back(linear(rows, t_.hidden, t_.hidden));
+    rest.push_back(moving(OperationKind::activation, rows * t_.hidden));
+  }
+  part.forward.operations = products;
   append(part.forward.operations, rest);
   part.backward.operations = in_direction(rest, Direction::backward);
-  append(part.backward.operations, in_direction({logits}, Direction::backward));
-  part.weight.operations = in_direction({logits}, Direction::weight);
-  part.parameters = spread_parameters(t_.head_parameters(), t_.hidden * (t_.biases ? 2 : 1));
-  if (t_.tied && s_.pipeline > 1) part.parameters += static_cast<double>(t_.vocabulary * t_.hidden) / s_.tensor;
+  append(part.backward.operations, in_direction(products, Direction::backward));
+  part.weight.operations = in_direction(products, Direction::weight);
+  part.parameters = spread_parameters(t_.head_parameters(), t_.head_whole_parameters());
+  part.shared_parameters = t_.tied ? static_cast<double>(t_.table_parameters()) / s_.tensor : 0;
   // logits in the products' type and float32
-  part.logit_bytes = (activation_width() + 4) * static_cast<double>(tokens() * classes);
+  part.logit_bytes = (activation_width() + 4) * static_cast<double>(rows * classes);
   if (s_.tensor > 1) {
-    // of each token the largest logit, then the sum of exponents and the target's logit; the gradient of the input
-    const double rows = static_cast<double>(tokens());
-    const double bytes = activation_width() * rows * static_cast<double>(t_.hidden);
+    // of each row the largest logit, then the sum of exponents and the target's logit; the gradient of the input
+    const double count = static_cast<double>(rows), bytes = activation_width() * count * static_cast<double>(t_.hidden);
     if (s_.sequence_parallel) part.forward.communications.push_back({CollectiveKind::all_gather, bytes});
-    part.forward.communications.push_back({CollectiveKind::all_reduce, 4 * rows});
-    part.forward.communications.push_back({CollectiveKind::all_reduce, 8 * rows});
+    part.forward.communications.push_back({CollectiveKind::all_reduce, 4 * count});
+    part.forward.communications.push_back({CollectiveKind::all_reduce, 8 * count});
     const auto sum = s_.sequence_parallel ? CollectiveKind::reduce_scatter : CollectiveKind::all_reduce;
     part.backward.communications.push_back({sum, bytes});
   }
-  add_shard_communication(part);
+  add_shard_communication(part, s_, part.parameters);
+  return part;
+}
+
+/// The decoder's words, and the last normalisation of the encoder.
+Part decoder_embedding(const EncoderDecoder& t, const Builder& encoder, const Builder& decoder) {
+  Part part = decoder.embedding();
+  part.name = "decoder embedding";
+  const Operation norm = encoder.moving(OperationKind::normalise, encoder.tokens(), t.encoder.hidden);
+  part.forward.operations.push_back(norm);
+  append(part.backward.operations, in_direction({norm}, Direction::backward));
+  part.parameters += static_cast<double>(t.encoder.hidden);
   return part;
 }
 
 }  // namespace
 
-Parts parts(const Transformer& network, const Strategy& strategy) {
-  const Builder builder(network, strategy);
-  Parts out{{builder.embedding(), network.perceptron ? builder.perceptron() : builder.layer(), builder.head()}, {0}};
-  out.order.insert(out.order.end(), static_cast<std::size_t>(network.layers), 1);
+void add_shard_communication(Part& part, const Strategy& s, double parameters) {
+  if (s.zero < 2 || s.replicas() == 1) return;
+  const int count = s.zero == 3 ? s.gathers_per_layer : 1;
+  const double weight_bytes = bytes_of(s.weights) * parameters - part.narrow_bytes;
+  const Communication gather{CollectiveKind::all_gather, weight_bytes / count, Axis::shard, count, s.overlap_gradients};
+  if (s.zero == 3) {
+    part.forward.communications.push_back(gather);
+    part.backward.communications.push_back(gather);
+  }
+  part.weight.communications.push_back({CollectiveKind::reduce_scatter, bytes_of(s.gradients) * parameters / count,
+                                        Axis::shard, count, s.overlap_gradients});
+}
+
+Parts Transformer::parts(const Strategy& strategy) const {
+  const Builder builder(*this, strategy);
+  Parts out{{builder.embedding(), perceptron ? builder.perceptron() : builder.layer(), builder.head()}, {0}};
+  out.order.insert(out.order.end(), static_cast<std::size_t>(layers), 1);
   out.order.push_back(2);
+  return out;
+}
+
+Parts EncoderDecoder::parts(const Strategy& strategy) const {
+  const Builder first(encoder, strategy), second(decoder, strategy);
+  Parts out{{first.embedding(), first.layer(), decoder_embedding(*this, first, second), second.layer(), second.head()},
+            {0}};
+  out.kinds[1].name = "encoder layer";
+  out.kinds[3].name = "decoder layer";
+  for (const std::size_t kind : {2, 3}) out.kinds[kind].boundary_bytes += out.kinds[0].boundary_bytes;
+  out.order.insert(out.order.end(), static_cast<std::size_t>(encoder.layers), 1);
+  out.order.push_back(2);
+  out.order.insert(out.order.end(), static_cast<std::size_t>(decoder.layers), 3);
+  out.order.push_back(4);
+  out.alike = false;
   return out;
 }
 

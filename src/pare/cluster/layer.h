@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "pare/cluster/collective.h"
+#include "pare/cluster/network.h"
 #include "pare/cluster/operation.h"
 #include "pare/cluster/strategy.h"
 
@@ -31,20 +32,26 @@ struct Part {
   std::string name;
   Work forward, backward, weight;  // backward: gradients of inputs and what is computed again for them
   double parameters = 0;           // of one device, experts apart, before replicas share them
+  double shared_parameters = 0;    // of one device: a word embedding that other parts have, too
   double expert_parameters = 0;    // of one device
   double activation_bytes = 0;     // kept from forward to backward, a micro-batch
   double recomputed_bytes = 0;     // of what backward computes again before it uses it
   double logit_bytes = 0;          // kept only within its own passes
+  double boundary_bytes = 0;       // of a micro-batch that the next part needs, before tensor ranks share them
+  double narrow_bytes = 0;         // that formats narrower than the strategy's save on weights
 };
 
 /// The parts of a network in their order; equal ones are stored once.
 struct Parts {
   std::vector<Part> kinds;
   std::vector<int> order;  // of kinds
+  bool alike = true;       // what lies between the first and the last: stages are made equal by number, not by time
 
   const Part& at(std::size_t i) const { return kinds[static_cast<std::size_t>(order[i])]; }
 };
 
-Parts parts(const Transformer& network, const Strategy& strategy);
+/// What ZeRO gathers and sums of so many parameters within the shards: stage 3 gathers weights before they are used,
+/// stages 2 and 3 sum gradients as they appear; with overlap the next part's while this one computes.
+void add_shard_communication(Part& part, const Strategy& strategy, double parameters);
 
 }  // namespace pare::cluster

@@ -31,23 +31,31 @@ double layer_activation_bytes(const Transformer& t, const Strategy& s) {
   double bytes = tokens * (whole / spread + split / s.tensor);
   if (s.recompute == Recompute::none && !s.flash_attention) {  // probabilities; behind dropout, and its mask
     const double pair = width + (s.dropout ? width + 1 : 0);
-    bytes += pair * tokens * static_cast<double>(t.heads * t.sequence) / s.tensor;
+    bytes += pair * tokens * static_cast<double>(t.heads * (t.sequence + t.encoder_tokens)) / s.tensor;
+  }
+  if (t.encoder_tokens > 0) {  // the same of attention to the encoder, whose output itself is kept elsewhere
+    const double seen = static_cast<double>(t.encoder_tokens) * s.micro_batch;
+    bytes += tokens * (2 * width * h + (s.dropout ? h : 0)) / spread;
+    bytes += width * static_cast<double>(t.head_width) / s.tensor *
+             (2 * tokens * static_cast<double>(t.heads) + 2 * seen * static_cast<double>(t.kv_heads));
   }
   return bytes;
 }
 
 Memory device_memory(const Strategy& s, int rank, const std::vector<std::vector<const Part*>>& chunks) {
   Memory m;
-  double parameters = 0, kept = 0, again = 0, largest = 0;
+  double parameters = 0, shared = 0, narrow = 0, kept = 0, again = 0, largest = 0;
   for (const auto& chunk : chunks)
     for (const Part* part : chunk) {
       parameters += part->parameters + part->expert_parameters;
       kept += part->activation_bytes;
       again = std::max(again, part->recomputed_bytes);
-      largest = std::max(largest, part->parameters + part->expert_parameters);
+      shared = std::max(shared, part->shared_parameters);
+      narrow += part->narrow_bytes;
+      largest = std::max(largest, part->parameters + part->shared_parameters + part->expert_parameters);
       m.working_bytes = std::max(m.working_bytes, part->logit_bytes);
     }
-  m.state_bytes = parameters * state_bytes_per_parameter(s);
+  m.state_bytes = (parameters + shared) * state_bytes_per_parameter(s) - narrow / (s.zero == 3 ? s.shards() : 1);
   m.activation_bytes = peak_in_flight(s.pipeline_order(), rank) * kept + again;
   if (s.zero == 3) m.working_bytes += 2 * bytes_of(s.weights) * largest;  // a part's and the next one's
   return m;

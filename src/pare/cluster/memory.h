@@ -1,6 +1,7 @@
 // What training keeps in a device's memory (Korthikanti et al. 2022, section 4; ZeRO, Rajbhandari et al. 2020).
 #pragma once
 #include "pare/cluster/layer.h"
+#include "pare/cluster/transformer.h"
 
 namespace pare::cluster {
 

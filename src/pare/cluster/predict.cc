@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "pare/cluster/balance.h"
+
 namespace pare::cluster {
 namespace {
 
@@ -50,8 +52,8 @@ struct WorkTime {
 /// What is known of every rank and stage before any of them runs.
 class Predictor {
  public:
-  Predictor(const Transformer& t, const Strategy& s, const Cluster& c, const Costs& costs)
-      : t_(t), s_(s), c_(c), costs_(costs), groups_(s, c), parts_(parts(t, s)) {
+  Predictor(const Network& network, const Strategy& s, const Cluster& c, const Costs& costs)
+      : s_(s), c_(c), costs_(costs), groups_(s, c), parts_(network.parts(s)) {
     for (const Part& part : parts_.kinds)
       times_.push_back({work_s(part.forward), work_s(part.backward), work_s(part.weight)});
   }
@@ -79,12 +81,13 @@ class Predictor {
   double collective_s(CollectiveKind kind, double bytes, const Group& group, int rank) const {
     return costs_.collective_s(kind, bytes, group) * (group.nodes > 1 ? link_slowness(rank, rank) : 1);
   }
-  double stage_transfer_s(int rank) const;
+  std::vector<std::size_t> starts(int stages) const;
+  double stage_transfer_s(int rank, double boundary_bytes) const;
   double gradient_s(int rank, double parameters, double expert_parameters) const;
   Interval sum_gradients(int rank, double last_pass_s) const;
-  double tied_embedding_s() const;
+  double shared_parameters(int rank) const;
+  double tied_embedding_s(int rank) const;
 
-  const Transformer& t_;
   const Strategy& s_;
   const Cluster& c_;
   const Costs& costs_;
@@ -113,13 +116,22 @@ WorkTime Predictor::work_s(const Work& work) const {
   return time;
 }
 
+/// By number where layers are alike, else by their time.
+std::vector<std::size_t> Predictor::starts(int stages) const {
+  if (parts_.alike) return stage_starts(parts_.order.size() - 2, stages);
+  std::vector<double> times;
+  for (const int kind : parts_.order) {
+    const PartTime& time = times_[static_cast<std::size_t>(kind)];
+    times.push_back(time.forward.total_s() + time.backward.total_s() + time.weight.total_s());
+  }
+  return balanced_starts(times, stages);
+}
+
 /// Of activations from a rank of the pipeline to the next; all tensor ranks send theirs at once.
-double Predictor::stage_transfer_s(int rank) const {
+double Predictor::stage_transfer_s(int rank, double boundary_bytes) const {
   const int replica = s_.replicas() * s_.tensor, next = (rank + 1) % s_.pipeline;
   const bool split = s_.sequence_parallel || s_.scatter_gather;
-  const double width = s_.precision == Precision::float32 ? 4 : 2;
-  const double bytes =
-      width * static_cast<double>(t_.sequence / s_.context * t_.hidden) * s_.micro_batch / (split ? s_.tensor : 1);
+  const double bytes = boundary_bytes / (split ? s_.tensor : 1);
   const bool across = rank * replica / c_.devices_per_node != next * replica / c_.devices_per_node;
   double time = costs_.transfer_s(bytes, across);
   if (across) time *= link_slowness(std::min(rank, next), std::max(rank, next));
@@ -157,16 +169,20 @@ double Predictor::gradient_s(int rank, double parameters, double expert_paramete
 Interval Predictor::sum_gradients(int rank, double last_pass_s) const {
   if (s_.replicas() == 1) return {};
   std::vector<const Part*> all;
+  const Part* sharing = nullptr;  // the part whose backward pass completes the gradients of the shared embedding
   for (const auto& chunk : held_[static_cast<std::size_t>(rank)])
-    for (const Part* part : chunk)
-      if (part->parameters + part->expert_parameters > 0) all.push_back(part);
+    for (const Part* part : chunk) {
+      if (!sharing && part->shared_parameters > 0) sharing = part;
+      if (part->parameters + part->expert_parameters + part->shared_parameters > 0) all.push_back(part);
+    }
   const double step = last_pass_s / static_cast<double>(all.size());
   double made = -last_pass_s, work = 0;
   const double start = s_.overlap_gradients ? made + step : 0;
   double end = start;
   for (auto part = all.rbegin(); part != all.rend(); ++part) {
     made += step;
-    const double own = gradient_s(rank, (*part)->parameters, (*part)->expert_parameters);
+    const double shared = *part == sharing ? sharing->shared_parameters : 0;
+    const double own = gradient_s(rank, (*part)->parameters + shared, (*part)->expert_parameters);
     end = (s_.overlap_gradients ? std::max(end, made) : end) + own;
     work += own;
   }
@@ -175,19 +191,30 @@ Interval Predictor::sum_gradients(int rank, double last_pass_s) const {
   return {start, end};
 }
 
-/// The first and the last stage both hold the word embedding and add up its gradients.
-double Predictor::tied_embedding_s() const {
-  if (!t_.tied || s_.pipeline == 1) return 0;
-  const int width = s_.replicas() * s_.tensor;
-  const Group pair = group_of(2, width * (s_.pipeline - 1), c_);
-  return costs_.collective_s(CollectiveKind::all_reduce,
-                             bytes_of(s_.gradients) * static_cast<double>(t_.vocabulary * t_.hidden) / s_.tensor, pair);
+/// Of the word embedding that several parts have; a rank has it once.
+double Predictor::shared_parameters(int rank) const {
+  double most = 0;
+  for (const auto& chunk : held_[static_cast<std::size_t>(rank)])
+    for (const Part* part : chunk) most = std::max(most, part->shared_parameters);
+  return most;
+}
+
+/// The ranks that have the shared word embedding add up its gradients.
+double Predictor::tied_embedding_s(int rank) const {
+  std::vector<int> having;
+  for (int r = 0; r < s_.pipeline; ++r)
+    if (shared_parameters(r) > 0) having.push_back(r);
+  if (having.size() < 2 || shared_parameters(rank) == 0) return 0;
+  const auto others = static_cast<int>(having.size()) - 1;
+  const int stride = s_.replicas() * s_.tensor * ((having.back() - having.front()) / others);
+  return costs_.collective_s(CollectiveKind::all_reduce, bytes_of(s_.gradients) * shared_parameters(rank),
+                             group_of(others + 1, stride, c_));
 }
 
 Outline Predictor::outline() {
   Outline o{.pipeline = s_.pipeline_order(), .step_s = c_.device.step_s, .measured = costs_.measured()};
   const Pipeline& pipeline = o.pipeline;
-  const auto starts = stage_starts(parts_.order.size() - 2, pipeline.stages());
+  const auto starts = this->starts(pipeline.stages());
   o.ranks.resize(static_cast<std::size_t>(s_.pipeline));
   held_.resize(o.ranks.size());
   for (int stage = 0; stage < pipeline.stages(); ++stage) {
@@ -217,18 +244,18 @@ Outline Predictor::outline() {
       backward += weight;
       o.times.push_back({forward.total_s() + overhead, backward.total_s() + overhead, 0});
     }
-    o.transfer_s.push_back(s_.pipeline > 1 ? stage_transfer_s(rank) : 0);
+    o.transfer_s.push_back(s_.pipeline > 1 ? stage_transfer_s(rank, chunk.back()->boundary_bytes) : 0);
   }
   for (int r = 0; r < s_.pipeline; ++r) {
     RankActivity& activity = o.ranks[static_cast<std::size_t>(r)];
     const auto& held = held_[static_cast<std::size_t>(r)];
     const StageTimes& first = o.times[static_cast<std::size_t>(r)];
     Interval gradients = sum_gradients(r, pipeline.splits_backward() ? first.weight_s : first.backward_s);
-    if (r == 0 || r == s_.pipeline - 1) gradients.end_s += tied_embedding_s();
+    gradients.end_s += tied_embedding_s(r);
     o.gradients.push_back(gradients);
     activity.gradients_s = gradients.end_s - gradients.start_s;
     activity.exposed_gradients_s = std::max(0.0, gradients.end_s);
-    double parameters = 0;
+    double parameters = shared_parameters(r);
     for (const auto& chunk : held)
       for (const Part* part : chunk) parameters += part->parameters + part->expert_parameters;
     const Operation step{OperationKind::optimizer,
@@ -279,7 +306,7 @@ std::vector<std::size_t> stage_starts(std::size_t layers, int stages) {
   return starts;
 }
 
-Outline outline(const Transformer& t, const Strategy& s, const Cluster& c, const Costs& costs) {
+Outline outline(const Network& t, const Strategy& s, const Cluster& c, const Costs& costs) {
   return Predictor(t, s, c, costs).outline();
 }
 
@@ -307,11 +334,11 @@ Prediction predict(const Outline& o, Keep keep) {
   return p;
 }
 
-Prediction predict(const Transformer& t, const Strategy& s, const Cluster& c, const Costs& costs) {
+Prediction predict(const Network& t, const Strategy& s, const Cluster& c, const Costs& costs) {
   return predict(outline(t, s, c, costs));
 }
 
-Prediction predict(const Transformer& t, const Strategy& s, const Cluster& c) {
+Prediction predict(const Network& t, const Strategy& s, const Cluster& c) {
   return predict(t, s, c, DescribedCosts(c));
 }
 

@@ -56,16 +56,16 @@ struct Prediction {
 std::vector<std::size_t> stage_starts(std::size_t layers, int stages);
 
 /// The strategy has been checked.
-Outline outline(const Transformer& network, const Strategy& strategy, const Cluster& cluster, const Costs& costs);
+Outline outline(const Network& network, const Strategy& strategy, const Cluster& cluster, const Costs& costs);
 Prediction predict(const Outline& outline, Keep keep = Keep::passes);
-Prediction predict(const Transformer& network, const Strategy& strategy, const Cluster& cluster, const Costs& costs);
+Prediction predict(const Network& network, const Strategy& strategy, const Cluster& cluster, const Costs& costs);
 
 /// By the cluster's description.
-Prediction predict(const Transformer& network, const Strategy& strategy, const Cluster& cluster);
+Prediction predict(const Network& network, const Strategy& strategy, const Cluster& cluster);
 
 /// A candidate of the study of `pare cluster`: the design's costs, devices as details, and where the prediction has its
 /// passes the timeline.
-study::Candidate to_candidate(const Transformer& network, const Strategy& strategy, const Cluster& cluster,
+study::Candidate to_candidate(const Network& network, const Strategy& strategy, const Cluster& cluster,
                               const Prediction& prediction);
 
 /// What a drawing can show of the timeline, of at most 12 ranks: {"unit_s", "pipeline_ranks", "optimizer": [from, to],

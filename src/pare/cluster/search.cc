@@ -34,7 +34,7 @@ struct Trial {
 
 class Searcher {
  public:
-  Searcher(const Transformer& t, const Cluster& c, const SearchSpace& space)
+  Searcher(const Network& t, const Cluster& c, const SearchSpace& space)
       : t_(t), c_(c), space_(space), costs_(c), all_(strategies(t, c, space)), trials_(all_.size()) {}
 
   Search search();
@@ -55,7 +55,7 @@ class Searcher {
   void run(const std::vector<std::size_t>& order, Enough enough);
   Plan plan(std::size_t i, Keep keep) const { return {all_[i], predict(outline(t_, all_[i], c_, costs_), keep)}; }
 
-  const Transformer& t_;
+  const Network& t_;
   const Cluster& c_;
   const SearchSpace& space_;
   DescribedCosts costs_;
@@ -98,9 +98,8 @@ void Searcher::run(const std::vector<std::size_t>& order, Enough enough) {
 Search Searcher::search() {
   if (all_.empty())
     throw UsageError(
-        fmt::format("no widths of data, tensor and pipeline parallelism divide {} devices, {} samples, {} layers "
-                    "and {} heads",
-                    c_.devices(), space_.batch, t_.layers, t_.heads),
+        fmt::format("no widths of data, tensor and pipeline parallelism divide {} devices, {} samples and {} layers",
+                    c_.devices(), space_.batch, t_.depth()),
         "cluster plan", "change --batch or the cluster's nodes");
   {
     Progress progress("strategies", all_.size());
@@ -155,8 +154,6 @@ std::string_view name(Objective objective) { return objectives[static_cast<std::
 
 Objective parse_objective(const std::string& name) { return parse_name<Objective>(objectives, name, "--objective"); }
 
-Search search(const Transformer& t, const Cluster& c, const SearchSpace& space) {
-  return Searcher(t, c, space).search();
-}
+Search search(const Network& t, const Cluster& c, const SearchSpace& space) { return Searcher(t, c, space).search(); }
 
 }  // namespace pare::cluster

@@ -32,7 +32,7 @@ struct SearchSpace {
 /// money also for a divisor of its nodes. Tensor parallelism stays within a node, and sequence parallelism goes with
 /// it; the experts' width divides them; interleaved stages divide the layers, or layers, embedding and head. Those of
 /// more than a million passes (tiny micro-batches of an enormous batch) are left out.
-std::vector<Strategy> strategies(const Transformer& network, const Cluster& cluster, const SearchSpace& space);
+std::vector<Strategy> strategies(const Network& network, const Cluster& cluster, const SearchSpace& space);
 
 struct Plan {
   Strategy strategy;
@@ -49,6 +49,6 @@ struct Search {
 
 /// The same plans as running every strategy would find. On all threads; the result does not depend on their number.
 /// Throws UsageError where the space is empty, Error where nothing fits, with what the smallest needs.
-Search search(const Transformer& network, const Cluster& cluster, const SearchSpace& space);
+Search search(const Network& network, const Cluster& cluster, const SearchSpace& space);
 
 }  // namespace pare::cluster

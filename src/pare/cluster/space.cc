@@ -16,17 +16,17 @@ std::vector<int> divisors(std::int64_t n, std::int64_t most) {
 }
 
 /// Widths that multiply to the devices and divide the network.
-std::vector<Strategy> widths(const Transformer& t, const Cluster& c, const SearchSpace& space, int devices) {
+std::vector<Strategy> widths(const Network& t, const Cluster& c, const SearchSpace& space, int devices) {
   std::vector<Strategy> out;
   for (const int tensor : divisors(devices, c.devices_per_node)) {
-    if (t.heads % tensor || (tensor > t.kv_heads && tensor % t.kv_heads) || t.sequence % tensor) continue;
+    if (!t.shares(tensor)) continue;
     for (const int context :
-         divisors(devices / tensor, std::max<std::int64_t>(1, t.sequence / space.least_part_tokens))) {
-      if (context > 1 && t.sequence % (2LL * context)) continue;
-      for (const int pipeline : divisors(devices / tensor / context, t.layers + 2)) {
+         divisors(devices / tensor, std::max<std::int64_t>(1, t.divisible_tokens() / space.least_part_tokens))) {
+      if (context > 1 && t.divisible_tokens() % (2LL * context)) continue;
+      for (const int pipeline : divisors(devices / tensor / context, t.most_stages())) {
         const int data = devices / tensor / context / pipeline;
         if (space.batch % data) continue;
-        for (const int expert : divisors(std::max<std::int64_t>(1, t.experts), 1LL * data * context))
+        for (const int expert : divisors(t.expert_copies(), 1LL * data * context))
           if (data * context % expert == 0)
             out.push_back({.data = data,
                            .tensor = tensor,
@@ -43,7 +43,7 @@ std::vector<Strategy> widths(const Transformer& t, const Cluster& c, const Searc
 }
 
 /// The pipeline's schedules that differ: without a pipeline all are the same.
-std::vector<Pipeline> pipelines(const Transformer& t, const SearchSpace& space, int ranks, int micro_batches) {
+std::vector<Pipeline> pipelines(const Network& t, const SearchSpace& space, int ranks, int micro_batches) {
   if (1LL * ranks * space.most_chunks * micro_batches > most_passes) return {};
   if (ranks == 1) return {{Schedule::one_f_one_b, 1, micro_batches, 1}};
   std::vector<Pipeline> out;
@@ -54,14 +54,14 @@ std::vector<Pipeline> pipelines(const Transformer& t, const SearchSpace& space, 
     }
     if (micro_batches % ranks) continue;
     for (int chunks = 2; chunks <= space.most_chunks; ++chunks)
-      if (const auto stages = 1LL * chunks * ranks; t.layers % stages == 0 || (t.layers + 2) % stages == 0)
+      if (const auto stages = 1LL * chunks * ranks; t.depth() % stages == 0 || (t.depth() + 2) % stages == 0)
         out.push_back({schedule, ranks, micro_batches, chunks});
   }
   return out;
 }
 
 /// The choices that leave the widths as they are.
-void add_choices(std::vector<Strategy>& out, const Transformer& t, const SearchSpace& space, Strategy s) {
+void add_choices(std::vector<Strategy>& out, const Network& t, const SearchSpace& space, Strategy s) {
   for (const int micro_batch : divisors(space.batch / s.data, space.largest_micro_batch))
     for (const Pipeline& order : pipelines(t, space, s.pipeline, space.batch / s.data / micro_batch))
       for (const Recompute recompute : space.recomputes) {
@@ -80,7 +80,7 @@ void add_choices(std::vector<Strategy>& out, const Transformer& t, const SearchS
 
 }  // namespace
 
-std::vector<Strategy> strategies(const Transformer& t, const Cluster& c, const SearchSpace& space) {
+std::vector<Strategy> strategies(const Network& t, const Cluster& c, const SearchSpace& space) {
   std::vector<Strategy> out;
   for (const int nodes : divisors(c.nodes, c.nodes))
     if (nodes == c.nodes || space.objective == Objective::money)

@@ -25,6 +25,11 @@ TensorOverlap parse_tensor_overlap(const std::string& name) {
   return parse_name<TensorOverlap>(tensor_overlaps, name, "--tensor-overlap");
 }
 
+Precision Strategy::activations() const {
+  if (weights == Precision::float32) return Precision::float32;
+  return precision == Precision::float8 ? Precision::bfloat16 : precision;
+}
+
 std::string Strategy::label() const {
   std::string out = fmt::format("d{} t{} p{} b{}", data, tensor, pipeline, micro_batch);
   if (context > 1) out += fmt::format(" c{}", context);
@@ -38,7 +43,7 @@ std::string Strategy::label() const {
   return out;
 }
 
-void check(const Strategy& s, const Transformer& t, const Cluster& c) {
+void check(const Strategy& s, const Network& network, const Cluster& c) {
   const auto positive = [](int value, const char* option) {
     if (value < 1) throw UsageError("must be at least 1", option);
   };
@@ -59,11 +64,6 @@ void check(const Strategy& s, const Transformer& t, const Cluster& c) {
   if (s.shard < 0 || s.replicas() % s.shards())
     throw UsageError(fmt::format("{} replicas are no multiple of it", s.replicas()), "--shard");
   if (s.shard > 0 && s.zero == 0) throw UsageError("needs something to share", "--shard", "give --zero too");
-  if (t.experts == 0 && s.expert > 1)
-    throw UsageError("the network has no experts", "--expert-parallel", "leave it out");
-  if (s.expert > 1 && (t.experts % s.expert || s.replicas() % s.expert))
-    throw UsageError(fmt::format("{} experts and {} replicas are no multiples of it", t.experts, s.replicas()),
-                     "--expert-parallel");
   if (s.zero == 3 && s.pipeline > 1)
     throw UsageError("weights shared by replicas would be gathered for every micro-batch of a pipeline", "--zero",
                      "take stage 1, or no pipeline");
@@ -71,20 +71,9 @@ void check(const Strategy& s, const Transformer& t, const Cluster& c) {
     throw UsageError(
         fmt::format("{} samples are no multiple of {} replicas with {} a micro-batch", s.batch, s.data, s.micro_batch),
         "--batch");
-  if (t.perceptron && s.tensor > 1)
-    throw UsageError("a perceptron's layers are not shared", "--tensor-parallel", "take replicas or a pipeline");
-  if (t.heads % s.tensor)
-    throw UsageError(fmt::format("{} heads are no multiple of {}", t.heads, s.tensor), "--tensor-parallel");
-  if (s.tensor > t.kv_heads && s.tensor % t.kv_heads)
-    throw UsageError(fmt::format("is no multiple of {} key-value heads", t.kv_heads), "--tensor-parallel");
-  if (s.sequence_parallel && t.sequence % s.tensor)
-    throw UsageError(fmt::format("{} tokens are no multiple of tensor width {}", t.sequence, s.tensor),
-                     "--sequence-parallel");
-  if (t.sequence % (2 * static_cast<std::int64_t>(s.context)) && s.context > 1)
-    throw UsageError(fmt::format("{} tokens are no multiple of twice that", t.sequence), "--context-parallel");
-  // embedding and head may be stages of their own
-  if (t.layers + 2 < 1LL * s.pipeline * s.chunks)
-    throw UsageError(fmt::format("{} layers are too few for {} stages", t.layers, 1LL * s.pipeline * s.chunks),
+  network.check(s);
+  if (network.most_stages() < 1LL * s.pipeline * s.chunks)
+    throw UsageError(fmt::format("{} layers are too few for {} stages", network.depth(), 1LL * s.pipeline * s.chunks),
                      "--pipeline-parallel");
   check(s.pipeline_order());
 }

@@ -4,9 +4,9 @@
 #include <string_view>
 
 #include "pare/cluster/machine.h"
+#include "pare/cluster/network.h"
 #include "pare/cluster/operation.h"
 #include "pare/cluster/schedule.h"
-#include "pare/cluster/transformer.h"
 
 namespace pare::cluster {
 
@@ -46,6 +46,9 @@ struct Strategy {
   int gathers_per_layer = 1;   // of ZeRO stage 3: one of all weights (FSDP), or one of each tensor (DeepSpeed)
   bool scatter_gather = true;  // each tensor rank sends its part to the next stage
 
+  /// Activations are kept and moved in 16 bits beside products in 8. Where weights are kept in float32 and only
+  /// products are cast (automatic mixed precision), they are moved in float32.
+  Precision activations() const;
   int devices() const { return data * tensor * pipeline * context; }
   int micro_batches() const { return batch / (data * micro_batch); }
   Pipeline pipeline_order() const { return {schedule, pipeline, micro_batches(), chunks}; }
@@ -58,6 +61,6 @@ struct Strategy {
 };
 
 /// Throws UsageError, naming the first thing that does not divide or does not fit the cluster.
-void check(const Strategy& strategy, const Transformer& network, const Cluster& cluster);
+void check(const Strategy& strategy, const Network& network, const Cluster& cluster);
 
 }  // namespace pare::cluster

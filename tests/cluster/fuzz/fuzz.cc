@@ -6,10 +6,11 @@
 
 #include "pare/base/error.h"
 #include "pare/cluster/predict.h"
+#include "pare/cluster/read_network.h"
 
 namespace pare::cluster {
 
-void predict_one(const Transformer& network, Cluster machine) {
+void predict_one(const Network& network, Cluster machine) {
   machine.nodes = machine.devices_per_node = 2;
   const Strategy strategy{.data = 2, .pipeline = 2, .batch = 8};
   check(strategy, network, machine);
@@ -18,10 +19,10 @@ void predict_one(const Transformer& network, Cluster machine) {
 }
 
 void machine(std::string_view bytes) {
-  Transformer network = parse_transformer(R"({"model_type": "gpt2", "n_embd": 768, "n_layer": 12, "n_head": 12,
-                                              "vocab_size": 50257, "n_positions": 1024})",
-                                          "fuzz");
-  predict_one(network, parse_cluster(std::string(bytes), "fuzz"));
+  const auto network = parse_config(R"({"model_type": "gpt2", "n_embd": 768, "n_layer": 12, "n_head": 12,
+                                        "vocab_size": 50257, "n_positions": 1024})",
+                                    "fuzz");
+  predict_one(*network, parse_cluster(std::string(bytes), "fuzz"));
 }
 
 void transformer(std::string_view bytes) {
@@ -29,7 +30,7 @@ void transformer(std::string_view bytes) {
       "[device]\nmatrix_tflops = 100\nmemory_gib = 80\nmemory_gb_s = 2000\n[nodes]\ncount = 1\ndevices = 8\n"
       "[inside]\nlatency_us = 1\nbandwidth_gb_s = 300\n",
       "fuzz");
-  predict_one(parse_transformer(std::string(bytes), "fuzz"), round);
+  predict_one(*parse_config(std::string(bytes), "fuzz"), round);
 }
 
 }  // namespace pare::cluster

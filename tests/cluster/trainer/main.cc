@@ -45,7 +45,7 @@ int run(int count, char** arguments) {
   CLI11_PARSE(app, count, arguments);
 
   s.schedule = parse_schedule(schedule);
-  settings.network = read_transformer(config, sequence);
+  settings.network = parse_transformer(read_file(config, 1 << 20), config, sequence);
   Cluster machine;
   machine.devices_per_node = s.devices();
   check(s, settings.network, machine);

@@ -4,6 +4,7 @@
 
 #include "pare/cluster/profile.h"
 #include "pare/cluster/strategy.h"
+#include "pare/cluster/transformer.h"
 
 namespace pare::cluster::trainer {
 

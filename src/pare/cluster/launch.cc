@@ -1,0 +1,192 @@
+#include "pare/cluster/launch.h"
+
+#include <fmt/format.h>
+
+#include "pare/cluster/predict.h"
+#include "pare/cluster/transformer.h"
+
+namespace pare::cluster {
+namespace {
+
+using study::Json;
+
+/// What to give to a framework, and what that leaves out.
+struct Options {
+  std::vector<std::string> flags, cannot;
+
+  void give(std::string flag) { flags.push_back(std::move(flag)); }
+  template <typename Value>
+  void give(const char* flag, const Value& value) {
+    flags.push_back(flag);
+    flags.push_back(fmt::format("{}", value));
+  }
+  void refuse(bool asked, const char* what) {
+    if (asked) cannot.emplace_back(what);
+  }
+};
+
+/// "Ettt|tt|tt|tttL" where stages do not hold as many layers each; empty where they do, or parts are unequal.
+std::string layout(const Strategy& s, const Network& network) {
+  const int stages = s.pipeline * s.chunks;
+  if (stages == 1 || network.depth() % stages == 0) return {};
+  const auto layers = static_cast<std::size_t>(network.depth());
+  const auto starts = stage_starts(layers, stages);
+  std::string out;
+  for (std::size_t stage = 0; stage < starts.size(); ++stage) {
+    const bool first = stage == 0, last = stage + 1 == starts.size();
+    // parts are the embedding, the layers and the head
+    const std::size_t begin = first ? 1 : starts[stage], end = last ? layers + 1 : starts[stage + 1];
+    out += (first ? "E" : "|") + std::string(end - begin, 't') + (last ? "L" : "");
+  }
+  return out;
+}
+
+/// Null for encoders, images and what is no transformer.
+const Transformer* as_decoder(const Network& network) {
+  const auto* transformer = dynamic_cast<const Transformer*>(&network);
+  return transformer && transformer->causal && transformer->patch == 0 ? transformer : nullptr;
+}
+
+Json megatron(const Strategy& s, const Network& network) {
+  Options o;
+  const Transformer* decoder = as_decoder(network);
+  if (!decoder) {
+    o.cannot.emplace_back("trains decoders only");
+    return {{"flags", o.flags}, {"cannot", o.cannot}};
+  }
+  o.give("--tensor-model-parallel-size", s.tensor);
+  if (s.sequence_parallel) o.give("--sequence-parallel");
+  o.give("--pipeline-model-parallel-size", s.pipeline);
+  const std::string stages = layout(s, network);
+  if (!stages.empty())
+    o.give("--pipeline-model-parallel-layout", stages);
+  else if (s.chunks > 1)
+    o.give("--num-virtual-stages-per-pipeline-rank", s.chunks);
+  o.give("--context-parallel-size", s.context);
+  if (s.context > 1) o.give("--cp-comm-type", "p2p");
+  if (decoder->experts > 0) o.give("--expert-model-parallel-size", s.expert);
+  o.give("--micro-batch-size", s.micro_batch);
+  o.give("--global-batch-size", s.batch);
+  if (s.zero == 1) o.give("--use-distributed-optimizer");
+  if (s.zero >= 2) {
+    o.give("--use-megatron-fsdp");
+    o.give("--use-distributed-optimizer");
+    o.give("--data-parallel-sharding-strategy", s.zero == 2 ? "optim_grads" : "optim_grads_params");
+    o.give("--ckpt-format", "fsdp_dtensor");
+  }
+  if (s.zero > 0 && s.shards() != s.replicas())
+    o.give("--num-distributed-optimizer-instances", s.replicas() / s.shards());
+  if (s.overlap_gradients && s.replicas() > 1) o.give("--overlap-grad-reduce");
+  if (s.recompute != Recompute::none) o.give("--recompute-granularity", name(s.recompute));
+  if (s.recompute == Recompute::full) {
+    o.give("--recompute-method", "uniform");
+    o.give("--recompute-num-layers", 1);
+  }
+  if (s.precision == Precision::float16) o.give("--fp16");
+  if (s.precision == Precision::bfloat16 || s.precision == Precision::float8) o.give("--bf16");
+  if (s.precision == Precision::float8) o.give("--fp8-format", "hybrid");
+  if (s.gradients == Precision::bfloat16) o.give("--grad-reduce-in-bf16");
+  o.give("--attention-backend", s.flash_attention ? "flash" : "unfused");
+  if (!s.dropout) {
+    o.give("--attention-dropout", 0);
+    o.give("--hidden-dropout", 0);
+  }
+  o.refuse(s.schedule == Schedule::gpipe && s.pipeline > 1, "has no GPipe: these flags run 1F1B");
+  o.refuse(s.schedule == Schedule::zb_h1 && s.pipeline > 1, "has no ZB-H1: these flags run 1F1B");
+  return {{"flags", o.flags}, {"cannot", o.cannot}};
+}
+
+/// As many as the strategy needs.
+int nodes(const Strategy& s, const Cluster& c) { return (s.devices() + c.devices_per_node - 1) / c.devices_per_node; }
+
+Json deepspeed(const Strategy& s, const Cluster& c) {
+  Options o;
+  Json zero{{"stage", s.zero}, {"overlap_comm", s.overlap_gradients}};
+  const bool hybrid = s.zero > 0 && s.shards() != s.replicas();
+  if (hybrid && s.zero == 3) zero["mics_shard_size"] = s.shards();
+  Json config{{"train_batch_size", s.batch},
+              {"train_micro_batch_size_per_gpu", s.micro_batch},
+              {"gradient_accumulation_steps", s.micro_batches()},
+              {"zero_optimization", zero}};
+  if (s.precision == Precision::float16) config["fp16"] = {{"enabled", true}};
+  if (s.precision == Precision::bfloat16) config["bf16"] = {{"enabled", true}};
+  config["data_types"] = {{"grad_accum_dtype", name(s.gradients)}};
+  if (s.tensor > 1) config["tensor_parallel"] = {{"autotp_size", s.tensor}};
+  if (s.expert > 1) config["expert_parallel"] = {{"enabled", true}, {"autoep_size", s.expert}};
+  o.give("--deepspeed");
+  o.give("--deepspeed_config", "deepspeed.json");
+  o.refuse(s.pipeline > 1, "takes pipelines in the script only: PipelineModule(num_stages=...), partition_method");
+  o.refuse(s.pipeline > 1 && s.schedule != Schedule::one_f_one_b, "has no schedule of pipelines but 1F1B");
+  o.refuse(s.pipeline > 1 && s.tensor > 1, "shares no layers of a pipeline by autotp_size: they must do so themselves");
+  o.refuse(s.pipeline > 1 && s.zero >= 2, "has pipelines with ZeRO 0 and 1 only");
+  o.refuse(s.sequence_parallel, "has no sequence parallelism between tensor-parallel parts");
+  o.refuse(s.context > 1, "shares sequences by heads (Ulysses), not around a ring");
+  o.refuse(s.expert > 1 && s.tensor > 1, "combines no autoep_size with autotp_size");
+  o.refuse(hybrid && s.zero < 3, "shares with a part of the replicas in stage 3 only");
+  o.refuse(hybrid && s.zero == 3, "shares with a part of the replicas where the script has deepspeed.zero.MiCS_Init()");
+  o.refuse(s.recompute != Recompute::none, "recomputes what the script says: gradient_checkpointing_enable()");
+  o.refuse(s.precision == Precision::float8, "has no option for products in 8 bits");
+  return {{"launcher",
+           {"deepspeed", "--num_nodes", std::to_string(nodes(s, c)), "--num_gpus", std::to_string(c.devices_per_node)}},
+          {"config", config},
+          {"flags", o.flags},
+          {"cannot", o.cannot}};
+}
+
+Json torchtitan(const Strategy& s, const Network& network) {
+  Options o;
+  if (!as_decoder(network)) {
+    o.cannot.emplace_back("trains decoders only");
+    return {{"flags", o.flags}, {"cannot", o.cannot}};
+  }
+  // its shards take the ranks of context parallelism along
+  const bool whole = s.zero > 0 && s.shards() % s.context == 0;
+  const int shard = whole ? s.shards() / s.context : 1;
+  o.give("--parallelism.data_parallel_replicate_degree", s.data / shard);
+  o.give("--parallelism.data_parallel_shard_degree", shard);
+  if (s.zero >= 2) o.give("--parallelism.fsdp_reshard_after_forward", s.zero == 3 ? "always" : "never");
+  o.give("--parallelism.tensor_parallel_degree", s.tensor);
+  if (s.tensor > 1 && !s.sequence_parallel) o.give("--parallelism.no_enable_sequence_parallel");
+  o.give("--parallelism.context_parallel_degree", s.context);
+  o.give("--parallelism.expert_parallel_degree", s.expert);
+  o.give("--parallelism.pipeline_parallel_degree", s.pipeline);
+  if (s.pipeline > 1) {
+    o.give("--parallelism.pipeline_parallel_schedule", s.schedule == Schedule::gpipe         ? "GPipe"
+                                                       : s.schedule == Schedule::interleaved ? "Interleaved1F1B"
+                                                                                             : "1F1B");
+    o.give("--parallelism.num_pp_microbatches", s.micro_batches());
+    o.give("--parallelism.pipeline_parallel_first_stage_less_layers", 0);
+    o.give("--parallelism.pipeline_parallel_last_stage_less_layers", 0);
+    if (s.chunks > 1 && network.depth() % (s.pipeline * s.chunks) == 0)
+      o.give("--parallelism.pipeline_parallel_layers_per_stage", network.depth() / (s.pipeline * s.chunks));
+  }
+  o.give("--training.max_context_length", network.tokens());
+  o.give("--training.num_tokens_per_microbatch_per_dp_rank", s.micro_batch * network.tokens());
+  o.give("--training.num_tokens_per_train_step", s.batch * network.tokens());
+  const bool wide = s.precision == Precision::float32;
+  o.give("--training.mixed_precision_param", wide ? "float32" : "bfloat16");
+  o.refuse(s.zero == 1, "has no ZeRO 1: give --parallelism.fsdp_reshard_after_forward never, which is ZeRO 2");
+  o.refuse(s.zero > 0 && !whole, "shares with whole groups of context-parallel ranks only");
+  o.refuse(s.schedule == Schedule::zb_h1 && s.pipeline > 1, "has no ZB-H1: these flags run 1F1B");
+  o.refuse(s.precision == Precision::float16, "has no float16: these flags train in bfloat16");
+  o.refuse(s.precision == Precision::float8, "takes 8 bits as a converter in the configuration, not as a flag");
+  o.refuse(s.gradients != Precision::float32, "sums gradients in float32 only");
+  o.refuse(s.recompute == Recompute::selective,
+           "recomputes by operator: attention alone needs a SelectiveAC of its own");
+  // a subcommand, which must come last
+  o.give(fmt::format("activation-checkpoint:{}", s.recompute == Recompute::full ? "full" : "none"));
+  return {{"flags", o.flags}, {"cannot", o.cannot}};
+}
+
+}  // namespace
+
+Json launch(const Strategy& s, const Network& network, const Cluster& c) {
+  return {
+      {"torchrun",
+       {"torchrun", fmt::format("--nnodes={}", nodes(s, c)), fmt::format("--nproc-per-node={}", c.devices_per_node)}},
+      {"megatron_lm", megatron(s, network)},
+      {"deepspeed", deepspeed(s, c)},
+      {"torchtitan", torchtitan(s, network)}};
+}
+
+}  // namespace pare::cluster
