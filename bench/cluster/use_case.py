@@ -2,7 +2,7 @@
 
 BERT-large and two GPT-2-like networks on 16 and 64 devices, nodes of A40 as the paper has them and DGX A100, 16 samples a
 device. Beside the best plan: the worst that fits, pure data parallelism (replicas that repeat everything, the best
-micro-batch and recomputation), and as the paper searches, the widths alone: best over worst of data x tensor x pipeline with
+micro-batch and recomputation), and the widths alone: best over worst of data x tensor x pipeline with
 1F1B, micro-batches of one sample, nothing recomputed; all of them, and those whose tensor groups stay in a node. With OUT the studies and their page are kept there.
 """
 import concurrent.futures

@@ -53,7 +53,7 @@ void compare(const RandomPlan& r, std::size_t& run, std::size_t& feasible) {
 TEST(Search, FindsWhatRunningEverythingFinds) {
   std::mt19937 random(9);
   std::size_t feasible = 0, run = 0;
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < 20; ++i) {
     RandomPlan r = random_plan(random);
     for (const Objective objective : {Objective::time, Objective::money, Objective::memory}) {
       SCOPED_TRACE(std::to_string(i) + " " + std::string(name(objective)));
