@@ -68,8 +68,11 @@ TEST(Search, FindsWhatRunningEverythingFinds) {
 // GPT-3 175 B on 512 devices.
 TEST(Search, FindsTheSameAmongLargePlans) {
   RandomPlan r;
-  r.network = {.hidden = 12288, .layers = 96, .heads = 96, .vocabulary = 51200, .feed_forward = 4 * 12288};
-  r.network.kv_heads = 96;
+  r.network = {};
+  r.network.hidden = 12288;
+  r.network.feed_forward = 4 * 12288;
+  r.network.layers = r.network.heads = r.network.kv_heads = 96;
+  r.network.vocabulary = 51200;
   r.network.head_width = 128;
   r.network.sequence = r.network.positions = 2048;
   r.cluster.device.matrix_flops = 3e14;
