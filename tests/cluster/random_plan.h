@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "pare/cluster/search.h"
+#include "pare/cluster/transformer.h"
 
 namespace pare::cluster {
 
