@@ -1,6 +1,7 @@
 """Predictions beside published training runs (PARE_ASSETS/cluster): python3 bench/cluster/published.py PARE [-v] [--as-described] [GROUP]...
 
-Every group of runs has a machine: a description of clusters/ with the node count and links that its source states. Its
+Every group of runs has a machine: a description of clusters/ with the node count and links that its source states (vTrain's
+also with the 55 us that its own one-node figures say a launch takes there). Its
 rows marked "fit" fit a few figures of that description, fewer than they are, by coordinate descent on the mean error of
 logarithms; rows marked "predict" are only predicted, with and without the fit. Beside them: the constant predictor, the
 mean FLOP/s of the fit rows. Where a source leaves micro-batch, interleave or recomputation open, the fastest choice that

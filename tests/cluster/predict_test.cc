@@ -68,8 +68,9 @@ TEST(Memory, PublishedFigures) {
     s.schedule = row.chunks > 1 ? Schedule::interleaved : Schedule::one_f_one_b;
     const double layers = static_cast<double>(row.layers) / row.pipeline;
     const double in_flight = peak_in_flight(s.pipeline_order(), 0);
-    EXPECT_DOUBLE_EQ(layers * static_cast<double>(t.layer_matrix_parameters()) / 8 * state_bytes_per_parameter(s) / gib,
-                     row.state);
+    EXPECT_DOUBLE_EQ(
+        layers * static_cast<double>(t.layer_matrix_parameters()) / 8 * state_bytes_per_parameter(s, s.shards()) / gib,
+        row.state);
     EXPECT_DOUBLE_EQ(in_flight * layers * layer_activation_bytes(t, s) / gib, row.without);
     s.sequence_parallel = true;
     s.recompute = Recompute::selective;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <tuple>
@@ -18,17 +19,16 @@
 namespace pare::cli {
 namespace {
 
-/// "3:1.5": the third of `count`, one and a half times slower; none of them for an empty text.
+/// "3:1.5": number 3 of `count`, from 0, one and a half times slower; none of them for an empty text.
 std::pair<int, double> parse_slow(const std::string& text, const char* option, int count) {
   if (text.empty()) return {-1, 1};
-  int which = -1;
-  double factor = 0;
+  double which = -1, factor = 0;
   char rest = 0;
-  if (std::sscanf(text.c_str(), "%d:%lf%c", &which, &factor, &rest) != 2 || which < 0 || which >= count ||
-      !(factor >= 1 && factor <= 1e6))
+  if (std::sscanf(text.c_str(), "%lf:%lf%c", &which, &factor, &rest) != 2 || !(which >= 0 && which < count) ||
+      which != std::floor(which) || !(factor >= 1 && factor <= 1e6))
     throw UsageError(fmt::format("'{}' is not a number below {}, a colon and a factor from 1", printable(text), count),
                      option, "as in 0:1.5");
-  return {which, factor};
+  return {static_cast<int>(which), factor};
 }
 
 void say_where_it_fails(const study::Study& study, const Global& global) {

@@ -24,9 +24,9 @@ void add_cluster_collective(CLI::App& cluster_verb, const Global& global) {
     std::vector<double> bytes;
   };
   auto r = std::make_shared<Request>();
-  verb->add_option("kind", r->kind, "all-reduce, all-gather, reduce-scatter, all-to-all or send")->required();
+  verb->add_option("kind", r->kind, "all-reduce, all-gather, reduce-scatter, all-to-all, exchange or send")->required();
   verb->add_option("--cluster", r->cluster, "a TOML file: devices, nodes and links (docs/cluster.md)")->required();
-  verb->add_option("--devices", r->devices, "that take part")->check(CLI::Range(1, 1 << 20))->capture_default_str();
+  verb->add_option("--devices", r->devices, "that take part")->check(CLI::Range(2, 1 << 20))->capture_default_str();
   verb->add_option("--stride", r->stride, "from one of them to the next, as of replicas beside tensor parallelism")
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
@@ -44,7 +44,8 @@ void add_cluster_collective(CLI::App& cluster_verb, const Global& global) {
     const cluster::DescribedCosts costs(machine);
     study::Study study{.verb = "cluster collective",
                        .workload = {std::string(cluster::name(kind)), r->cluster, machine.hash}};
-    study.conditions = {{"cluster", machine.name}, {"devices", r->devices}, {"nodes", group.nodes}};
+    study.conditions = {
+        {"cluster", machine.name}, {"devices", r->devices}, {"stride", r->stride}, {"nodes", group.nodes}};
     for (const double bytes : r->bytes) {
       const double seconds = kind == cluster::CollectiveKind::send ? costs.transfer_s(bytes, group.nodes > 1)
                                                                    : costs.collective_s(kind, bytes, group);
@@ -73,7 +74,7 @@ void add_cluster_pipeline(CLI::App& cluster_verb, const Global& global) {
       ->check(CLI::Range(1, 1 << 10))
       ->capture_default_str();
   const auto time = CLI::Range(0.0, 1e9);
-  verb->add_option("--forward", r->forward, "of a rank's layers, ms")->required()->check(time);
+  verb->add_option("--forward", r->forward, "of a rank's layers, ms")->required()->check(CLI::Range(1e-9, 1e9));
   verb->add_option("--backward", r->backward, "gradients of inputs, ms")->required()->check(time);
   verb->add_option("--weight", r->weight, "gradients of weights, ms")->check(time)->capture_default_str();
   verb->add_option("--transfer", r->transfer, "from one rank to the next, ms")->check(time)->capture_default_str();
@@ -98,7 +99,8 @@ void add_cluster_pipeline(CLI::App& cluster_verb, const Global& global) {
                                             ? cluster::StageTimes{pass(r->forward), pass(r->backward), pass(r->weight)}
                                             : cluster::StageTimes{pass(r->forward), pass(r->backward + r->weight), 0};
       const auto stages = static_cast<std::size_t>(pipeline.stages());
-      const auto line = run_pipeline(pipeline, std::vector(stages, times), std::vector(stages, 1e-3 * r->transfer));
+      const auto line = run_pipeline(pipeline, std::vector(stages, times), std::vector(stages, 1e-3 * r->transfer),
+                                     cluster::Keep::spans);
       double held = 0;
       for (int rank = 0; rank < r->ranks; ++rank) held = std::max(held, peak_in_flight(pipeline, rank));
       study::Candidate candidate{.name = std::string(name(schedule)),

@@ -26,8 +26,8 @@ CollectiveKind parse_collective(const std::string& name, const std::string& wher
 }
 
 Group group_of(int size, int stride, const Cluster& c) {
-  const int inside = std::clamp(c.devices_per_node / stride, 1, size);
-  return {inside, (size + inside - 1) / inside, std::min(stride, c.devices_per_node)};
+  const int inside = std::clamp((c.devices_per_node + stride - 1) / stride, 1, size);
+  return {size, inside, (size + inside - 1) / inside, std::min(stride, c.devices_per_node)};
 }
 
 }  // namespace pare::cluster

@@ -16,13 +16,11 @@ std::string_view name(CollectiveKind kind);
 /// Throws Error, naming `where`, for another name.
 CollectiveKind parse_collective(const std::string& name, const std::string& where);
 
-/// Ranks that take part: how many in each node, in how many nodes, and how many such groups share a node's link at
-/// once.
+/// Ranks that take part: how many, how many of them in a full node, in how many nodes, and how many such groups share a
+/// node's link at once.
 struct Group {
-  int inside = 1, nodes = 1;
+  int size = 1, inside = 1, nodes = 1;
   int sharing = 1;  // groups of the same node whose transfers across nodes run together
-
-  int size() const { return inside * nodes; }
 };
 
 /// The groups of `size` ranks that lie `stride` apart.

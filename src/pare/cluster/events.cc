@@ -14,11 +14,11 @@ class Asked : public Costs {
   }
   double collective_s(CollectiveKind kind, double bytes, const Group& group) const override {
     // ProfiledCosts makes more ranks out of two that move as much as neighbours in a ring do
-    if (group.size() > 1 && bytes > 0) events.collectives[kind].insert(2 * bytes / group.size());
+    if (group.size > 1 && bytes > 0) events.collectives[kind].insert(2 * bytes / group.size);
     return 1;
   }
   double transfer_s(double bytes, bool) const override {
-    events.collectives[CollectiveKind::send].insert(bytes);
+    if (bytes > 0) events.collectives[CollectiveKind::send].insert(bytes);
     return 1;
   }
   bool measured() const override { return false; }

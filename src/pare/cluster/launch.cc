@@ -44,7 +44,8 @@ std::string layout(const Strategy& s, const Network& network) {
 /// Null for encoders, images and what is no transformer.
 const Transformer* as_decoder(const Network& network) {
   const auto* transformer = dynamic_cast<const Transformer*>(&network);
-  return transformer && transformer->causal && transformer->patch == 0 ? transformer : nullptr;
+  return transformer && transformer->causal && transformer->patch == 0 && !transformer->perceptron ? transformer
+                                                                                                   : nullptr;
 }
 
 Json megatron(const Strategy& s, const Network& network) {

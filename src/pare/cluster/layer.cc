@@ -56,7 +56,7 @@ class Builder {
       return {{causal ? OperationKind::causal : OperationKind::attention, Direction::forward, shape, p}};
     std::vector<Operation> out{{OperationKind::scores, Direction::forward, shape, p},
                                moving(OperationKind::softmax, matrices * queries, keys)};
-    if (s_.dropout) out.push_back(moving(OperationKind::dropout, matrices * queries * keys));
+    if (s_.dropout && t_.dropout) out.push_back(moving(OperationKind::dropout, matrices * queries * keys));
     out.push_back({OperationKind::context, Direction::forward, shape, p});
     return out;
   }
@@ -134,8 +134,8 @@ Part Builder::layer() const {
   add_tensor_communication(part);
   add_context_communication(part);
   if (s_.expert > 1) {
-    const Communication exchange{CollectiveKind::all_to_all, activation_width() * static_cast<double>(routed * h),
-                                 Axis::expert, 2};
+    const Communication exchange{CollectiveKind::all_to_all,
+                                 activation_width() * static_cast<double>(spread(routed) * h), Axis::expert, 2};
     part.forward.communications.push_back(exchange);
     part.backward.communications.push_back(exchange);
     if (s_.recompute == Recompute::full) part.backward.communications.push_back(exchange);

@@ -114,6 +114,8 @@ Cluster parse_cluster(const std::string& text, const std::string& where) {
   c.name = nodes.text("name");
   c.nodes = nodes.whole("count");
   c.devices_per_node = nodes.whole("devices");
+  if (1LL * c.nodes * c.devices_per_node > 1 << 24)
+    throw Error(fmt::format("has {} devices, of at most {}", 1LL * c.nodes * c.devices_per_node, 1 << 24), where);
   c.price_per_device_hour = nodes.number("price_per_device_hour", 1, 0);
   c.call_s = nodes.number("call_us", 1e-6, 0);
   nodes.finish();

@@ -4,10 +4,10 @@
 
 namespace pare::cluster {
 
-double state_bytes_per_parameter(const Strategy& s) {
+double state_bytes_per_parameter(const Strategy& s, int shards) {
   const double weights = bytes_of(s.weights), gradients = bytes_of(s.gradients);
   const double optimizer = 8 + (weights < 4 ? 4 : 0) + (gradients < 4 ? 4 : 0);
-  const double n = s.shards();
+  const double n = shards;
   switch (s.zero) {
     case 0: return weights + gradients + optimizer;
     case 1: return weights + gradients + optimizer / n;
@@ -19,6 +19,7 @@ double state_bytes_per_parameter(const Strategy& s) {
 double layer_activation_bytes(const Transformer& t, const Strategy& s) {
   const double tokens = static_cast<double>(t.sequence) * s.micro_batch / s.context;
   const auto h = static_cast<double>(t.hidden);
+  const bool dropout = s.dropout && t.dropout;
   const double width = s.precision == Precision::float32 ? 4 : 2, spread = s.sequence_parallel ? s.tensor : 1;
   if (s.recompute == Recompute::full) return width * tokens * h / spread;
   const auto routed = static_cast<double>(std::max<std::int64_t>(1, t.experts_per_token));
@@ -26,16 +27,16 @@ double layer_activation_bytes(const Transformer& t, const Strategy& s) {
   const double attention_width = static_cast<double>(t.head_width * (t.heads + 2 * t.kv_heads));
   // inputs of two normalisations and of what follows them, masks of two dropouts; parts that tensor parallelism splits:
   // queries, keys and values, attention's output, and before and behind the activation
-  const double whole = 4 * width * h + (s.dropout ? 2 * h : 0);
+  const double whole = 4 * width * h + (dropout ? 2 * h : 0);
   const double split = width * (attention_width + static_cast<double>(t.head_width * t.heads) + 2 * f);
   double bytes = tokens * (whole / spread + split / s.tensor);
   if (s.recompute == Recompute::none && !s.flash_attention) {  // probabilities; behind dropout, and its mask
-    const double pair = width + (s.dropout ? width + 1 : 0);
+    const double pair = width + (dropout ? width + 1 : 0);
     bytes += pair * tokens * static_cast<double>(t.heads * (t.sequence + t.encoder_tokens)) / s.tensor;
   }
   if (t.encoder_tokens > 0) {  // the same of attention to the encoder, whose output itself is kept elsewhere
     const double seen = static_cast<double>(t.encoder_tokens) * s.micro_batch;
-    bytes += tokens * (2 * width * h + (s.dropout ? h : 0)) / spread;
+    bytes += tokens * (2 * width * h + (dropout ? h : 0)) / spread;
     bytes += width * static_cast<double>(t.head_width) / s.tensor *
              (2 * tokens * static_cast<double>(t.heads) + 2 * seen * static_cast<double>(t.kv_heads));
   }
@@ -44,10 +45,11 @@ double layer_activation_bytes(const Transformer& t, const Strategy& s) {
 
 Memory device_memory(const Strategy& s, int rank, const std::vector<std::vector<const Part*>>& chunks) {
   Memory m;
-  double parameters = 0, shared = 0, narrow = 0, kept = 0, again = 0, largest = 0;
+  double parameters = 0, expert_parameters = 0, shared = 0, narrow = 0, kept = 0, again = 0, largest = 0;
   for (const auto& chunk : chunks)
     for (const Part* part : chunk) {
-      parameters += part->parameters + part->expert_parameters;
+      parameters += part->parameters;
+      expert_parameters += part->expert_parameters;
       kept += part->activation_bytes;
       again = std::max(again, part->recomputed_bytes);
       shared = std::max(shared, part->shared_parameters);
@@ -55,7 +57,9 @@ Memory device_memory(const Strategy& s, int rank, const std::vector<std::vector<
       largest = std::max(largest, part->parameters + part->shared_parameters + part->expert_parameters);
       m.working_bytes = std::max(m.working_bytes, part->logit_bytes);
     }
-  m.state_bytes = (parameters + shared) * state_bytes_per_parameter(s) - narrow / (s.zero == 3 ? s.shards() : 1);
+  m.state_bytes = (parameters + shared) * state_bytes_per_parameter(s, s.shards()) +
+                  expert_parameters * state_bytes_per_parameter(s, s.expert_shards()) -
+                  narrow / (s.zero == 3 ? s.shards() : 1);
   m.activation_bytes = peak_in_flight(s.pipeline_order(), rank) * kept + again;
   if (s.zero == 3) m.working_bytes += 2 * bytes_of(s.weights) * largest;  // a part's and the next one's
   return m;

@@ -7,7 +7,7 @@ namespace pare::cluster {
 
 /// Bytes a parameter of training with Adam: weights and gradients as the strategy keeps them, and of the optimizer two
 /// moments and, where those are not in float32, main copies of weights and gradients, 4 each; less what ZeRO spreads.
-double state_bytes_per_parameter(const Strategy& strategy);
+double state_bytes_per_parameter(const Strategy& strategy, int shards);
 
 /// Bytes of activations that one layer keeps from its forward to its backward pass for one micro-batch.
 double layer_activation_bytes(const Transformer& network, const Strategy& strategy);

@@ -22,7 +22,7 @@ double ring_bandwidth(const Group& group, const Cluster& c) {
 }
 
 double all_to_all_s(double bytes, const Group& group, const Cluster& c) {
-  const double n = group.size(), each = bytes / n;
+  const double n = group.size, each = bytes / n;
   const double inside = each * (group.inside - 1) / c.inside.bandwidth;
   const double across = each * (n - group.inside) * group.inside * group.sharing / c.across.bandwidth;
   const double latency = group.nodes > 1 ? c.across.latency_s : c.inside.latency_s;
@@ -32,7 +32,7 @@ double all_to_all_s(double bytes, const Group& group, const Cluster& c) {
 }  // namespace
 
 double nccl_s(CollectiveKind kind, double bytes, const Group& group, const Cluster& c) {
-  const double n = group.size();
+  const double n = group.size;
   if (n <= 1 || bytes <= 0) return 0;
   if (kind == CollectiveKind::all_to_all) return all_to_all_s(bytes, group, c);
   const bool reduce = kind == CollectiveKind::all_reduce;

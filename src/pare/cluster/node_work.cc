@@ -137,6 +137,11 @@ bool is_view(Op op) {
 
 NodeWork node_work(const Model& m, const Node& node, const Flow& flow) {
   NodeWork work;
+  const bool product =
+      node.op == Op::conv || node.op == Op::conv_transpose || node.op == Op::matmul || node.op == Op::gemm;
+  for (std::size_t i = 0; product && i < 2; ++i)
+    if (const Value& operand = m.value(node.inputs[i]); elements(operand) == 0)
+      throw Error(fmt::format("'{}' has no elements", printable(operand.name)), "training", "give dimensions above 0");
   const Value& y = m.value(node.outputs[0]);
   switch (node.op) {
     case Op::einsum:

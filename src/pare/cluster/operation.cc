@@ -96,7 +96,8 @@ double bytes(const Operation& o) {
     case OperationKind::loss: return (forward ? 8 * 4 : 3 * 4) * a * b;
     // the norm is taken and gradients are clipped (12); gradient, main copy and two moments are read, the last three
     // and the weight written; gradients in float16 are copied and scaled first
-    case OperationKind::optimizer: return (10 * 4 + width + (o.precision == Precision::float16 ? 14 : 0)) * a;
+    case OperationKind::optimizer:
+      return (10 * 4 + (width < 4 ? width : 0) + (o.precision == Precision::float16 ? 14 : 0)) * a;
   }
   return 0;
 }

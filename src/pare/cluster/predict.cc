@@ -54,8 +54,9 @@ class Predictor {
  public:
   Predictor(const Network& network, const Strategy& s, const Cluster& c, const Costs& costs)
       : s_(s), c_(c), costs_(costs), groups_(s, c), parts_(network.parts(s)) {
-    for (const Part& part : parts_.kinds)
-      times_.push_back({work_s(part.forward), work_s(part.backward), work_s(part.weight)});
+    for (const Part& part : parts_.kinds) times_.push_back(part_s(part, 1));
+    if (c.slow_node >= 0)
+      for (const Part& part : parts_.kinds) slow_times_.push_back(part_s(part, c.slow_node_factor));
   }
 
   Outline outline();
@@ -69,17 +70,22 @@ class Predictor {
   double slowness(int rank) const {
     return c_.slow_device >= 0 && c_.slow_device / (s_.tensor * s_.replicas()) == rank ? c_.slow_device_factor : 1;
   }
-  /// Of what crosses nodes from the ranks [first, last].
-  double link_slowness(int first, int last) const {
+  /// Of what crosses nodes from a rank.
+  double link_slowness(int rank) const {
     const int width = s_.tensor * s_.replicas(), node = c_.slow_node;
     const bool touched =
-        node >= first * width / c_.devices_per_node && node <= ((last + 1) * width - 1) / c_.devices_per_node;
+        node >= rank * width / c_.devices_per_node && node <= ((rank + 1) * width - 1) / c_.devices_per_node;
     return node >= 0 && touched ? c_.slow_node_factor : 1;
   }
 
-  WorkTime work_s(const Work& work) const;
+  PartTime part_s(const Part& part, double across_factor) const {
+    return {work_s(part.forward, across_factor), work_s(part.backward, across_factor),
+            work_s(part.weight, across_factor)};
+  }
+  /// across_factor: of collectives between nodes.
+  WorkTime work_s(const Work& work, double across_factor) const;
   double collective_s(CollectiveKind kind, double bytes, const Group& group, int rank) const {
-    return costs_.collective_s(kind, bytes, group) * (group.nodes > 1 ? link_slowness(rank, rank) : 1);
+    return costs_.collective_s(kind, bytes, group) * (group.nodes > 1 ? link_slowness(rank) : 1);
   }
   std::vector<std::size_t> starts(int stages) const;
   double stage_transfer_s(int rank, double boundary_bytes) const;
@@ -93,11 +99,11 @@ class Predictor {
   const Costs& costs_;
   Groups groups_;
   Parts parts_;
-  std::vector<PartTime> times_;                              // [kind]
+  std::vector<PartTime> times_, slow_times_;                 // [kind]; behind a slow link
   std::vector<std::vector<std::vector<const Part*>>> held_;  // [rank][chunk][part]
 };
 
-WorkTime Predictor::work_s(const Work& work) const {
+WorkTime Predictor::work_s(const Work& work, double across_factor) const {
   WorkTime time;
   double launches = 0, hidden = 0;
   for (const Operation& o : work.operations) {
@@ -106,7 +112,8 @@ WorkTime Predictor::work_s(const Work& work) const {
   }
   for (const Communication& m : work.communications) {
     const Group& group = groups_.along(m.axis);
-    (m.hidden ? hidden : time.communication_s) += m.count * costs_.collective_s(m.kind, m.bytes, group);
+    const double each = costs_.collective_s(m.kind, m.bytes, group) * (group.nodes > 1 ? across_factor : 1);
+    (m.hidden ? hidden : time.communication_s) += m.count * each;
     launches += launches_of_collective * m.count;
   }
   // both slow down while they share the device
@@ -134,7 +141,7 @@ double Predictor::stage_transfer_s(int rank, double boundary_bytes) const {
   const double bytes = boundary_bytes / (split ? s_.tensor : 1);
   const bool across = rank * replica / c_.devices_per_node != next * replica / c_.devices_per_node;
   double time = costs_.transfer_s(bytes, across);
-  if (across) time *= link_slowness(std::min(rank, next), std::max(rank, next));
+  if (across) time *= std::max(link_slowness(rank), link_slowness(next));
   if (s_.scatter_gather && !s_.sequence_parallel && s_.tensor > 1)
     time += costs_.collective_s(CollectiveKind::all_gather, bytes * s_.tensor, groups_.tensor);
   return time;
@@ -155,10 +162,8 @@ double Predictor::gradient_s(int rank, double parameters, double expert_paramete
   if (s_.zero >= 2) {  // summed within the shards as they appear; weights are gathered when they are used
     double time = 0;
     if (s_.shards() != s_.replicas())
-      time += collective_s(CollectiveKind::all_reduce, gradients * (parameters + expert_parameters) / s_.shards(),
-                           groups_.repeat, rank);
-    if (s_.zero == 2)
-      time += collective_s(CollectiveKind::all_gather, weights * (parameters + expert_parameters), groups_.shard, rank);
+      time += collective_s(CollectiveKind::all_reduce, gradients * parameters / s_.shards(), groups_.repeat, rank);
+    if (s_.zero == 2) time += collective_s(CollectiveKind::all_gather, weights * parameters, groups_.shard, rank);
     return time;
   }
   return sum(parameters, groups_.replicas) + sum(expert_parameters, groups_.expert_replicas);
@@ -175,6 +180,7 @@ Interval Predictor::sum_gradients(int rank, double last_pass_s) const {
       if (!sharing && part->shared_parameters > 0) sharing = part;
       if (part->parameters + part->expert_parameters + part->shared_parameters > 0) all.push_back(part);
     }
+  if (all.empty()) return {};
   const double step = last_pass_s / static_cast<double>(all.size());
   double made = -last_pass_s, work = 0;
   const double start = s_.overlap_gradients ? made + step : 0;
@@ -219,11 +225,12 @@ Outline Predictor::outline() {
   held_.resize(o.ranks.size());
   for (int stage = 0; stage < pipeline.stages(); ++stage) {
     const int rank = stage % s_.pipeline;
+    const auto& times = link_slowness(rank) > 1 ? slow_times_ : times_;
     WorkTime forward, backward, weight;
     auto& chunk = held_[static_cast<std::size_t>(rank)].emplace_back();
     const auto end = stage + 1 < pipeline.stages() ? starts[static_cast<std::size_t>(stage) + 1] : parts_.order.size();
     for (std::size_t i = starts[static_cast<std::size_t>(stage)]; i < end; ++i) {
-      const PartTime& part = times_[static_cast<std::size_t>(parts_.order[i])];
+      const PartTime& part = times[static_cast<std::size_t>(parts_.order[i])];
       forward += part.forward;
       backward += part.backward;
       weight += part.weight;
@@ -255,13 +262,14 @@ Outline Predictor::outline() {
     o.gradients.push_back(gradients);
     activity.gradients_s = gradients.end_s - gradients.start_s;
     activity.exposed_gradients_s = std::max(0.0, gradients.end_s);
-    double parameters = shared_parameters(r);
+    double parameters = shared_parameters(r) / (s_.zero > 0 ? s_.shards() : 1);
     for (const auto& chunk : held)
-      for (const Part* part : chunk) parameters += part->parameters + part->expert_parameters;
-    const Operation step{OperationKind::optimizer,
-                         Direction::forward,
-                         {static_cast<std::int64_t>(parameters) / (s_.zero > 0 ? s_.shards() : 1), 1, 1, 1},
-                         s_.weights};
+      for (const Part* part : chunk) {
+        parameters += part->parameters / (s_.zero > 0 ? s_.shards() : 1);
+        parameters += part->expert_parameters / (s_.zero > 0 ? s_.expert_shards() : 1);
+      }
+    const Operation step{
+        OperationKind::optimizer, Direction::forward, {static_cast<std::int64_t>(parameters), 1, 1, 1}, s_.weights};
     const double own = costs_.operation_s(step) * slowness(r);
     activity.compute_s += own;
     o.optimizer_s = std::max(o.optimizer_s, own);

@@ -134,13 +134,13 @@ double interpolate(const Points& points, double bytes) {
 }  // namespace
 
 double ProfiledCosts::collective_s(CollectiveKind kind, double bytes, const Group& group) const {
-  if (group.size() <= 1 || bytes <= 0) return 0;
+  if (group.size <= 1 || bytes <= 0) return 0;
   const bool across = group.nodes > 1;
-  if (const Points* all = points(kind, group.size(), across)) return interpolate(*all, bytes);
+  if (const Points* all = points(kind, group.size, across)) return interpolate(*all, bytes);
   const Points* two = points(kind, 2, across);
   if (!two && across) two = points(kind, 2, false);  // one machine's processes stand for all
   if (!two) return described_.collective_s(kind, bytes, group);
-  return (group.size() - 1) * interpolate(*two, 2 * bytes / group.size());
+  return (group.size - 1) * interpolate(*two, 2 * bytes / group.size);
 }
 
 double ProfiledCosts::transfer_s(double bytes, bool across_nodes) const {

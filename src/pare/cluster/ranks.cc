@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "pare/base/error.h"
+#include "pare/base/progress.h"
 
 namespace pare::cluster {
 namespace {
@@ -46,6 +47,7 @@ void write_all(int file, const std::string& text) {
 /// Runs in the child; the first byte it writes says whether what follows is the result or what went wrong.
 [[noreturn]] void be_rank(int rank, int count, int file, const std::function<std::string(int)>& work) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::signal(SIGINT, SIG_DFL);
   const std::vector<int> all = cores();
   if (all.size() >= static_cast<std::size_t>(count)) keep_to(all[static_cast<std::size_t>(rank)]);
   std::string said;
@@ -99,7 +101,11 @@ class Children {
     for (std::size_t open = all_.size(); open > 0;) {
       std::vector<pollfd> files;
       for (const Child& child : all_) files.push_back({child.file, POLLIN, 0});
-      if (::poll(files.data(), files.size(), -1) < 0) continue;
+      if (::poll(files.data(), files.size(), -1) < 0) {
+        if (errno != EINTR) throw Error(std::strerror(errno), "ranks");
+        stop_if_interrupted();
+        continue;
+      }
       for (std::size_t i = 0; i < all_.size(); ++i)
         if (files[i].revents != 0 && read_some(all_[i])) {
           close(i);

@@ -1,6 +1,7 @@
 // Which strategies a search looks at.
 #include <algorithm>
 
+#include "pare/base/error.h"
 #include "pare/cluster/search.h"
 
 namespace pare::cluster {
@@ -44,7 +45,7 @@ std::vector<Strategy> widths(const Network& t, const Cluster& c, const SearchSpa
 
 /// The pipeline's schedules that differ: without a pipeline all are the same.
 std::vector<Pipeline> pipelines(const Network& t, const SearchSpace& space, int ranks, int micro_batches) {
-  if (1LL * ranks * space.most_chunks * micro_batches > most_passes) return {};
+  if (1LL * ranks * micro_batches > most_passes) return {};
   if (ranks == 1) return {{Schedule::one_f_one_b, 1, micro_batches, 1}};
   std::vector<Pipeline> out;
   for (const Schedule schedule : space.schedules) {
@@ -53,11 +54,24 @@ std::vector<Pipeline> pipelines(const Network& t, const SearchSpace& space, int 
       continue;
     }
     if (micro_batches % ranks) continue;
-    for (int chunks = 2; chunks <= space.most_chunks; ++chunks)
-      if (const auto stages = 1LL * chunks * ranks; t.depth() % stages == 0 || (t.depth() + 2) % stages == 0)
+    // embedding and head may be stages of their own, where a network has them
+    for (int chunks = 2; chunks <= space.most_chunks; ++chunks) {
+      const long long stages = 1LL * chunks * ranks;
+      if (stages > t.most_stages() || stages * micro_batches > most_passes) break;
+      if (t.depth() % stages == 0 || t.most_stages() % stages == 0)
         out.push_back({schedule, ranks, micro_batches, chunks});
+    }
   }
   return out;
+}
+
+bool can_run(const Network& network, const Strategy& strategy) {
+  try {
+    network.check(strategy);
+    return true;
+  } catch (const UsageError&) {
+    return false;
+  }
 }
 
 /// The choices that leave the widths as they are.
@@ -67,13 +81,13 @@ void add_choices(std::vector<Strategy>& out, const Network& t, const SearchSpace
       for (const Recompute recompute : space.recomputes) {
         if (recompute == Recompute::selective && space.flash_attention) continue;  // the same as none
         for (const int zero : space.zeros) {
-          if ((zero > 0 && s.replicas() == 1) || (zero == 3 && s.pipeline > 1)) continue;
+          if ((zero > 0 && s.replicas() == 1) || (zero == 3 && s.pipeline > 1) || (zero > 1 && s.expert > 1)) continue;
           s.micro_batch = micro_batch;
           s.schedule = order.schedule;
           s.chunks = order.chunks;
           s.recompute = recompute;
           s.zero = zero;
-          out.push_back(s);
+          if (can_run(t, s)) out.push_back(s);
         }
       }
 }

@@ -55,6 +55,8 @@ struct Strategy {
   /// Ranks that hold the same weights, and those of them that share what ZeRO shares.
   int replicas() const { return data * context; }
   int shards() const { return shard > 0 ? shard : replicas(); }
+  /// Of an expert, which only every `expert`-th of the replicas holds.
+  int expert_shards() const { return replicas() / expert; }
 
   /// "d8 t4 p2 b1 1f1b", with what differs from the defaults.
   std::string label() const;

@@ -83,8 +83,16 @@ double Transformer::end_flops() const {
   return (patch > 0 ? patches : 0) + 2 * rows * h * (real(vocabulary) + (dense_head ? h : 0));
 }
 
+namespace {
+
+bool divides(std::int64_t kv_heads, int tensor) {
+  return tensor <= kv_heads ? kv_heads % tensor == 0 : tensor % kv_heads == 0;
+}
+
+}  // namespace
+
 bool Transformer::shares(int tensor) const {
-  return heads % tensor == 0 && (tensor <= kv_heads || tensor % kv_heads == 0) && sequence % tensor == 0;
+  return heads % tensor == 0 && divides(kv_heads, tensor) && sequence % tensor == 0;
 }
 
 void Transformer::check(const Strategy& s) const {
@@ -94,15 +102,26 @@ void Transformer::check(const Strategy& s) const {
   if (s.expert > 1 && (experts % s.expert || s.replicas() % s.expert))
     throw UsageError(fmt::format("{} experts and {} replicas are no multiples of it", experts, s.replicas()),
                      "--expert-parallel");
+  if (s.expert > 1 && (s.zero > 1 || s.shard > 0))
+    throw UsageError("experts are spread by ZeRO 1 over all replicas, not by 2, 3 or a part of them", "--zero",
+                     "take 0 or 1 beside --expert-parallel");
   if (heads % s.tensor)
     throw UsageError(fmt::format("{} heads are no multiple of {}", heads, s.tensor), "--tensor-parallel");
-  if (s.tensor > kv_heads && s.tensor % kv_heads)
-    throw UsageError(fmt::format("is no multiple of {} key-value heads", kv_heads), "--tensor-parallel");
+  if (!divides(kv_heads, s.tensor))
+    throw UsageError(fmt::format("{} key-value heads do not divide by it, nor it by them", kv_heads),
+                     "--tensor-parallel");
   if (s.sequence_parallel && sequence % s.tensor)
     throw UsageError(fmt::format("{} tokens are no multiple of tensor width {}", sequence, s.tensor),
                      "--sequence-parallel");
   if (sequence % (2 * static_cast<std::int64_t>(s.context)) && s.context > 1)
     throw UsageError(fmt::format("{} tokens are no multiple of twice that", sequence), "--context-parallel");
+  const double tokens = real(sequence) * s.micro_batch;
+  const double widest =
+      std::max({real(hidden), real(feed_forward) * real(std::max<std::int64_t>(1, experts_per_token)), real(vocabulary),
+                real(head_width) * real(heads), real(heads) * real(sequence + encoder_tokens)});
+  if (tokens * widest > most_parameters)
+    throw UsageError(fmt::format("{} samples of {} tokens are more than any device takes", s.micro_batch, sequence),
+                     "--micro-batch");
 }
 
 void Transformer::check_size(const std::string& where) const {
@@ -142,7 +161,7 @@ void read_image(const Config& config, Transformer& t, std::int64_t sequence) {
   if (sequence > 0 && sequence != t.sequence)
     throw UsageError(fmt::format("an image of {} has {} tokens", size, t.sequence), "--sequence", "leave it out");
   t.vocabulary = config.entries("id2label") > 0 ? config.entries("id2label") : config.integer({"num_labels"}, 2);
-  t.tied = t.causal = false;
+  t.tied = t.causal = t.dropout = false;
   t.qkv_biases = config.boolean("qkv_bias", true);
 }
 
@@ -159,6 +178,7 @@ void read_text(const Config& config, const std::string& type, Transformer& t, st
   t.dense_head = bert;
   t.causal = !bert;
   t.gated = rotary;
+  t.dropout = !rotary;
   t.biases = !rotary;
   t.qkv_biases = !rotary || type == "qwen2";
   t.tied = config.boolean("tie_word_embeddings", !rotary);

@@ -20,6 +20,7 @@ struct Transformer : Network {
   std::int64_t experts_per_token = 1;  // of the experts
   bool gated = false;                  // the feed-forward part has a gate: three matrices
   bool causal = true;                  // queries see no later keys
+  bool dropout = true;                 // trained with it, unless a strategy leaves it out
   bool biases = true;                  // of the matrices
   bool qkv_biases = true;              // of queries, keys and values
   bool tied = true;                    // the head shares the word embedding

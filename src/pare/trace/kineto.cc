@@ -63,7 +63,7 @@ class Reader {
         open.pop_back();
       const std::uint32_t parent = open.empty() ? no_call : open.back().call;
       if (event.kind == EventKind::launch) {
-        launches_[event.correlation] = {event.external, parent};
+        if (event.correlation >= 0) launches_[event.correlation] = {event.external, parent};
         continue;
       }
       if (!on_device_ && parent != no_call) {
