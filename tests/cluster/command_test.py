@@ -81,19 +81,24 @@ class Cluster(unittest.TestCase):
         two = pare("plan", self.folder / "gpt.json", "--cluster", cluster, "--batch", 64, "--json", "--threads", 2).stdout
         self.assertEqual(one, two)
 
-    def test_an_onnx_network(self):
+    def line(self, products):
+        """A network of square products, one behind the other."""
         try:
             import numpy
             import onnx
         except ImportError:
             self.skipTest("no onnx")
-        weights = [numpy.ones((64, 64), numpy.float32)] * 8
-        nodes = [onnx.helper.make_node("MatMul", [f"x{i}", f"w{i}"], [f"x{i + 1}"]) for i in range(8)]
+        weights = [numpy.ones((64, 64), numpy.float32)] * products
+        nodes = [onnx.helper.make_node("MatMul", [f"x{i}", f"w{i}"], [f"x{i + 1}"]) for i in range(products)]
         value = lambda name: onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["N", 64])
-        graph = onnx.helper.make_graph(nodes, "line", [value("x0")], [value("x8")],
+        graph = onnx.helper.make_graph(nodes, "line", [value("x0")], [value(f"x{products}")],
                                        [onnx.numpy_helper.from_array(w, f"w{i}") for i, w in enumerate(weights)])
-        network, cluster = self.folder / "line.onnx", CLUSTERS / "dgx-a100-80gb.toml"
+        network = self.folder / f"line{products}.onnx"
         onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8), network)
+        return network
+
+    def test_an_onnx_network(self):
+        network, cluster = self.line(8), CLUSTERS / "dgx-a100-80gb.toml"
         run = pare("predict", network, "--cluster", cluster, "--data-parallel", 4, "--pipeline-parallel", 4, "--batch", 64, "--json")
         (one,) = self.candidates(run)
         parts = [d["parts"] for d in one["details"]["devices"]]
@@ -101,8 +106,10 @@ class Cluster(unittest.TestCase):
         self.assertEqual(json.loads(run.stdout)["conditions"]["parameters"], 8 * 64 * 64)
         self.assertIn("samples_per_s", one["costs"])
         self.assertIn("launch", one["details"])
-        for plan in self.candidates(pare("plan", network, "--cluster", cluster, "--batch", 64, "--json")):
-            self.assertEqual(plan["decision"]["tensor_parallel"], 1)
+        for pieces in (8, 6):  # of 6, four ranks with two chunks each would be more stages than there are pieces
+            for plan in self.candidates(pare("plan", self.line(pieces), "--cluster", cluster, "--batch", 64, "--json")):
+                self.assertEqual(plan["decision"]["tensor_parallel"], 1)
+                self.assertLessEqual(plan["decision"]["pipeline_parallel"] * plan["decision"]["chunks"], pieces)
         good = ["predict", network, "--cluster", cluster, "--batch", 64]
         self.refused(pare(*good, "--data-parallel", 8, "--tensor-parallel", 2), 2, "--tensor-parallel", "ONNX")
         self.refused(pare(*good, "--data-parallel", 16, "--recipe", self.folder / "none"), 1, "none")

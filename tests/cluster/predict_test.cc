@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -258,6 +259,63 @@ TEST(Predict, TraceHoldsEveryPass) {
   }
   EXPECT_EQ(passes, 2 * 8 * 3);
   EXPECT_NEAR(last, 1e6 * p.batch_time_s, 0.01);
+}
+
+TEST(Groups, OfNodesThatTheyDoNotFill) {
+  const Group all = group_of(12, 1, cluster(2, 8));
+  EXPECT_EQ((std::array{all.size, all.inside, all.nodes}), (std::array{12, 8, 2}));
+  const Group far = group_of(3, 4, cluster(2, 8));
+  EXPECT_EQ((std::array{far.size, far.inside, far.nodes, far.sharing}), (std::array{3, 2, 2, 4}));
+}
+
+TEST(Predict, ASlowLinkSlowsWhatCrossesIt) {
+  const Transformer t = gpt(2048, 24, 16);
+  Cluster c = cluster(2, 8);
+  c.across = {1e-5, 1e9};
+  for (const Strategy& s : {Strategy{.data = 16, .batch = 16}, Strategy{.data = 16, .batch = 16, .zero = 3},
+                            Strategy{.tensor = 16, .batch = 16}, Strategy{.data = 8, .pipeline = 2, .batch = 64}}) {
+    const double before = predict(t, s, c).batch_time_s;
+    Cluster slow = c;
+    slow.slow_node = 1;
+    slow.slow_node_factor = 4;
+    EXPECT_GT(predict(t, s, slow).batch_time_s, 1.01 * before) << s.label();
+  }
+}
+
+TEST(Predict, AStragglerHoldsItsStageUp) {
+  const Transformer t = gpt(2048, 24, 16);
+  const Strategy s{.data = 2, .pipeline = 4, .batch = 64};
+  const double before = predict(t, s, cluster(1, 8)).batch_time_s;
+  Cluster c = cluster(1, 8);
+  c.slow_device = 5;
+  c.slow_device_factor = 2;
+  const double after = predict(t, s, c).batch_time_s;
+  EXPECT_GT(after, 1.3 * before);
+  EXPECT_LT(after, 2 * before);
+}
+
+// Of two experts on two of eight replicas each has four copies, which share its optimizer's state.
+TEST(Memory, ExpertsAreSharedByThoseThatHoldThem) {
+  Transformer t = gpt(1024, 4, 16);
+  t.experts = 2;
+  const Strategy s{.data = 8, .expert = 2, .batch = 8, .zero = 1};
+  EXPECT_DOUBLE_EQ(state_bytes_per_parameter(s, s.expert_shards()), 6 + 12.0 / 4);
+  const Parts all = t.parts(s);
+  double expected = 0;
+  for (std::size_t i = 0; i < all.order.size(); ++i)
+    expected += all.at(i).parameters * (6 + 12.0 / 8) + all.at(i).expert_parameters * (6 + 12.0 / 4);
+  expected += all.kinds[0].shared_parameters * (6 + 12.0 / 8);
+  EXPECT_NEAR(predict(t, s, cluster(1, 8)).ranks[0].memory.state_bytes / expected, 1, 1e-12);
+}
+
+TEST(Predict, StagesWithoutParameters) {
+  const auto t = parse_transformer(
+      R"({"model_type": "mlp", "hidden_size": 64, "num_hidden_layers": 2, "vocab_size": 8})", "config.json");
+  Cluster c = cluster(1, 8);
+  c.device.pass_s = 1e-3;
+  const Prediction p = predict(t, Strategy{.data = 2, .pipeline = 4, .batch = 8}, c);
+  EXPECT_TRUE(std::isfinite(p.batch_time_s));
+  for (const RankActivity& rank : p.ranks) EXPECT_TRUE(std::isfinite(rank.gradients_s));
 }
 
 TEST(Stages, MiddleOnesTakeWhatIsLeft) {
