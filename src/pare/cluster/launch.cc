@@ -158,8 +158,9 @@ Json torchtitan(const Strategy& s, const Network& network) {
     o.give("--parallelism.num_pp_microbatches", s.micro_batches());
     o.give("--parallelism.pipeline_parallel_first_stage_less_layers", 0);
     o.give("--parallelism.pipeline_parallel_last_stage_less_layers", 0);
-    if (s.chunks > 1 && network.depth() % (s.pipeline * s.chunks) == 0)
-      o.give("--parallelism.pipeline_parallel_layers_per_stage", network.depth() / (s.pipeline * s.chunks));
+    const std::int64_t stages = 1LL * s.pipeline * s.chunks;
+    if (s.chunks > 1 && network.depth() % stages == 0)
+      o.give("--parallelism.pipeline_parallel_layers_per_stage", network.depth() / stages);
   }
   o.give("--training.max_context_length", network.tokens());
   o.give("--training.num_tokens_per_microbatch_per_dp_rank", s.micro_batch * network.tokens());
