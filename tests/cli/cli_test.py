@@ -14,12 +14,11 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-PARE = sys.argv.pop(1)
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+from command import PARE, CommandTest, pare
+
+sys.argv.pop(1)
 onnxruntime.set_default_logger_severity(3)
-
-
-def pare(*arguments, cwd=None):
-    return subprocess.run([PARE, *map(str, arguments)], capture_output=True, text=True, cwd=cwd, stdin=subprocess.DEVNULL)
 
 
 def network(seed=0, weights=None, op="Relu", domain=""):
@@ -52,7 +51,7 @@ def network(seed=0, weights=None, op="Relu", domain=""):
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7)
 
 
-class Command(unittest.TestCase):
+class Command(CommandTest):
     @classmethod
     def setUpClass(cls):
         cls.temporary = tempfile.TemporaryDirectory()
@@ -110,15 +109,6 @@ class Command(unittest.TestCase):
             if (out / "ant4" / "recipe.json").exists():
                 self.assertTrue((out / "ant4" / "recipe.safetensors").exists())
         self.assertGreater(left, 0, "every run was killed before it wrote anything: the moments are badly chosen")
-
-    def refused(self, run, code, *words):
-        self.assertEqual(run.returncode, code, run.stderr)
-        lines = run.stderr.strip().splitlines()
-        self.assertEqual(len(lines), 1, run.stderr)
-        self.assertTrue(lines[0].startswith("pare: "), lines[0])
-        for word in words:
-            self.assertIn(word, lines[0])
-        self.assertEqual(run.stdout, "")
 
     def saved(self, name, model):
         onnx.save(model, self.folder / name)

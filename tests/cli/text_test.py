@@ -13,15 +13,14 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-PARE = sys.argv.pop(1)
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+from command import CommandTest, pare
+
+sys.argv.pop(1)
 CONVERTER = pathlib.Path(__file__).parents[2] / "tools" / "convert_stories.py"
 ASSETS = pathlib.Path(os.environ["PARE_ASSETS"]) if "PARE_ASSETS" in os.environ else None
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "film", "a", "very", "##ly", "dull", "bright"]
 onnxruntime.set_default_logger_severity(3)
-
-
-def pare(*arguments):
-    return subprocess.run([PARE, *map(str, arguments)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
 
 
 def encoder():
@@ -52,7 +51,7 @@ def encoder():
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7)
 
 
-class Text(unittest.TestCase):
+class Text(CommandTest):
     @classmethod
     def setUpClass(cls):
         cls.temporary = tempfile.TemporaryDirectory()
@@ -97,12 +96,6 @@ class Text(unittest.TestCase):
         session = onnxruntime.InferenceSession(str(self.folder / "out" / "ant4" / "model.onnx"))
         ids = np.array([[2, 5, 7, 3]])
         self.assertEqual(session.run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids)})[0].shape, (1, 2))
-
-    def refused(self, run, code, *words):
-        self.assertEqual(run.returncode, code, run.stderr)
-        self.assertEqual(len(run.stderr.strip().splitlines()), 1, run.stderr)
-        for word in words:
-            self.assertIn(word, run.stderr)
 
     def test_bad_input(self):
         model, data = self.folder / "model.onnx", self.folder / "test.tsv"

@@ -2,25 +2,25 @@
 
 command_test.py PARE CLUSTERS      CLUSTERS: the folder of cluster descriptions
 """
+import functools
 import json
 import pathlib
-import subprocess
 import sys
 import tempfile
 import time
 import tomllib
 import unittest
 
-PARE, CLUSTERS = sys.argv[1], pathlib.Path(sys.argv[2])
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+import command
+
+CLUSTERS = pathlib.Path(sys.argv[2])
 GPT = {"model_type": "gpt2", "n_embd": 1024, "n_layer": 24, "n_head": 16, "vocab_size": 50304, "n_positions": 1024}
 GPT3 = {"model_type": "gpt2", "n_embd": 12288, "n_layer": 96, "n_head": 96, "vocab_size": 51200, "n_positions": 2048}
+pare = functools.partial(command.pare, "cluster")
 
 
-def pare(*arguments):
-    return subprocess.run([PARE, "cluster", *map(str, arguments)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
-
-
-class Cluster(unittest.TestCase):
+class Cluster(command.CommandTest):
     @classmethod
     def setUpClass(cls):
         cls.temporary = tempfile.TemporaryDirectory()
@@ -128,12 +128,6 @@ class Cluster(unittest.TestCase):
         self.assertIn("GiB too much", run.stdout)
         run = pare("plan", self.folder / "gpt3.json", "--cluster", self.folder / "small.toml", "--batch", 16)
         self.refused(run, 1, "no strategy fits", "GiB")
-
-    def refused(self, run, code, *words):
-        self.assertEqual(run.returncode, code, run.stderr)
-        self.assertEqual(len(run.stderr.strip().splitlines()), 1, run.stderr)
-        for word in words:
-            self.assertIn(word, run.stderr)
 
     def test_bad_input(self):
         gpt, cluster = self.folder / "gpt.json", CLUSTERS / "dgx-a100-80gb.toml"

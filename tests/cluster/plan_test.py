@@ -4,22 +4,20 @@ plan_test.py PARE CLUSTERS      CLUSTERS: the folder of cluster descriptions
 """
 import json
 import pathlib
-import subprocess
 import sys
 import tempfile
 import time
 import unittest
 
-PARE, CLUSTERS = sys.argv[1], pathlib.Path(sys.argv[2])
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+from command import CommandTest, pare
+
+CLUSTERS = pathlib.Path(sys.argv[2])
 GPT = {"model_type": "gpt2", "n_embd": 1024, "n_layer": 24, "n_head": 16, "vocab_size": 50304, "n_positions": 1024}
 GPT3 = {"model_type": "gpt2", "n_embd": 12288, "n_layer": 96, "n_head": 96, "vocab_size": 51200, "n_positions": 2048}
 
 
-def pare(*arguments):
-    return subprocess.run([PARE, *map(str, arguments)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
-
-
-class Plan(unittest.TestCase):
+class Plan(CommandTest):
     @classmethod
     def setUpClass(cls):
         cls.temporary = tempfile.TemporaryDirectory()

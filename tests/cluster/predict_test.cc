@@ -224,7 +224,7 @@ TEST(Predict, TimesOfARankAddUpToTheBatch) {
                             Strategy{.data = 2, .pipeline = 4, .batch = 64, .recompute = Recompute::full}}) {
     const Prediction p = predict(t, s, cluster(1, 8));
     for (const RankActivity& r : p.ranks)
-      EXPECT_NEAR(r.compute_s + r.tensor_communication_s + r.exposed_gradients_s + r.idle_s, p.batch_time_s,
+      EXPECT_NEAR(r.compute_s + r.communication_s + r.exposed_gradients_s + r.idle_s, p.batch_time_s,
                   1e-9 * p.batch_time_s)
           << s.label();
   }

@@ -2,14 +2,16 @@
 
 profile_test.py PARE
 """
+import functools
 import json
 import pathlib
-import subprocess
 import sys
 import tempfile
 import unittest
 
-PARE = sys.argv[1]
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+import command
+
 GPT = {"model_type": "gpt2", "n_embd": 64, "n_layer": 4, "n_head": 4, "vocab_size": 256, "n_positions": 32,
        "tie_word_embeddings": False}
 MLP = {"model_type": "mlp", "hidden_size": 64, "num_hidden_layers": 4, "vocab_size": 32}
@@ -26,13 +28,10 @@ latency_us = 100
 bandwidth_gb_s = 1
 """
 FLOAT = ["--precision", "fp32", "--no-dropout"]
+pare = functools.partial(command.pare, "cluster")
 
 
-def pare(*arguments):
-    return subprocess.run([PARE, "cluster", *map(str, arguments)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
-
-
-class Profile(unittest.TestCase):
+class Profile(command.CommandTest):
     def setUp(self):
         self.temporary = tempfile.TemporaryDirectory()
         self.addCleanup(self.temporary.cleanup)
@@ -46,12 +45,6 @@ class Profile(unittest.TestCase):
     def verb(self, verb, network, devices, *options):
         return pare(verb, self.folder / f"{network}.json", "--cluster", self.folder / f"{devices}.toml", "--profile", self.profile,
                     *options)
-
-    def refused(self, run, code, *words):
-        self.assertEqual(run.returncode, code, run.stderr)
-        self.assertEqual(len(run.stderr.strip().splitlines()), 1, run.stderr)
-        for word in words:
-            self.assertIn(word, run.stderr)
 
     def test_what_is_measured_is_what_a_prediction_needs(self):
         for network, devices, widths in (("gpt", 2, ["--tensor-parallel", 2]), ("mlp", 2, ["--pipeline-parallel", 2, "--schedule", "zb-h1"]),

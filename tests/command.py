@@ -1,0 +1,21 @@
+"""The command under test, which is the first argument of a test in Python, and what its answers have in common."""
+import subprocess
+import sys
+import unittest
+
+PARE = sys.argv[1]
+
+
+def pare(*arguments, cwd=None):
+    return subprocess.run([PARE, *map(str, arguments)], capture_output=True, text=True, cwd=cwd, stdin=subprocess.DEVNULL)
+
+
+class CommandTest(unittest.TestCase):
+    def refused(self, run, code, *words):
+        """Bad input gets one line that holds the words, and the exit code."""
+        self.assertEqual(run.returncode, code, run.stderr)
+        lines = run.stderr.strip().splitlines()
+        self.assertEqual(len(lines), 1, run.stderr)
+        self.assertTrue(lines[0].startswith("pare: "), lines[0])
+        for word in words:
+            self.assertIn(word, lines[0])
