@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 
+import zero_bubble
 from description import get_key, set_key
 
 PARE = next((a for a in sys.argv[1:] if not a.startswith("-")), None) or sys.exit(__doc__)
@@ -60,18 +61,17 @@ def vtrain_runs():
 
 def zero_bubble_runs():
     """Megatron pipelines without data or tensor parallelism; the schedules that pare has."""
-    schedules = {"1F1B": "1f1b", "1F1B-I": "interleaved", "ZB-1p": "zb-h1"}
     for row in csv.DictReader((ASSETS / "zero_bubble.csv").open()):
-        if row["schedule"] not in schedules:
+        if row["schedule"] not in zero_bubble.SCHEDULES:
             continue
         ranks, micro_batches = int(row["pipeline"]), int(row["micro_batches"])
         widths = {"data": 1, "tensor": 1, "pipeline": ranks, "micro_batch": int(row["micro_batch"]),
                   "batch": int(row["micro_batch"]) * micro_batches}
-        options = ["--schedule", schedules[row["schedule"]], "--plain-attention", "--precision", "bf16"]
+        options = ["--schedule", zero_bubble.SCHEDULES[row["schedule"]], "--plain-attention", "--precision", "bf16"]
         if row["schedule"] == "1F1B-I":
             if micro_batches % ranks:
                 continue
-            options += ["--chunks", str((int(row["layers"]) + 2) // ranks)]
+            options += ["--chunks", str(zero_bubble.chunks(row))]
         yield Run(row["id"], row["use"], float(row["iteration_s"]), network_config(row | {"vocabulary": 50304}),
                   int(row["gpus"]), widths, options)
 

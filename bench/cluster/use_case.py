@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 
+from description import set_key
+
 PARE = sys.argv[1] if len(sys.argv) in (2, 3) else sys.exit(__doc__)
 CLUSTERS = pathlib.Path(__file__).parents[2] / "clusters"
 SAMPLES = 16  # a device
@@ -71,7 +73,7 @@ def main(out):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.json").write_text(json.dumps(config))
         description = (CLUSTERS / f"{machine}.toml").read_text()
-        (folder / "cluster.toml").write_text(description.replace("count = 2", f"count = {devices // 8}"))
+        (folder / "cluster.toml").write_text(set_key(description, "nodes.count", devices // 8))
         inputs = [folder / "config.json", "--cluster", folder / "cluster.toml"]
         row(inputs, folder, network, machine, devices)
         studies.append(folder / "study.json")

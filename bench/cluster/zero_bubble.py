@@ -14,10 +14,17 @@ import subprocess
 import sys
 import tempfile
 
+from description import set_key
+
 PARE = sys.argv[1]
 ASSETS = pathlib.Path(os.environ["PARE_ASSETS"]) / "cluster"
 CLUSTERS = pathlib.Path(__file__).parents[2] / "clusters"
 SCHEDULES = {"1F1B": "1f1b", "1F1B-I": "interleaved", "ZB-1p": "zb-h1"}
+
+
+def chunks(row):
+    """A layer each; embedding and head count as one."""
+    return (int(row["layers"]) + 2) // int(row["pipeline"])
 
 
 def ask(*arguments):
@@ -28,8 +35,7 @@ def ask(*arguments):
 
 
 def iteration_s(row, profile, pass_ms):
-    chunks = (int(row["layers"]) + 2) // int(row["pipeline"])
-    made = ask("pipeline", "--ranks", row["pipeline"], "--micro-batches", row["micro_batches"], "--chunks", chunks,
+    made = ask("pipeline", "--ranks", row["pipeline"], "--micro-batches", row["micro_batches"], "--chunks", chunks(row),
                "--forward", profile["t_f_ms"], "--backward", profile["t_b_ms"], "--weight", profile["t_w_ms"],
                "--transfer", profile["t_comm_ms"], "--pass", pass_ms)
     return {c["name"]: c["costs"]["time_s"]["value"] for c in made}.get(SCHEDULES[row["schedule"]])
@@ -41,7 +47,7 @@ def memory_gb(row):
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         (folder / "config.json").write_text(json.dumps(network))
-        text = (CLUSTERS / "dgx-a100-80gb.toml").read_text().replace("count = 2", f"count = {int(row['gpus']) // 8}")
+        text = set_key((CLUSTERS / "dgx-a100-80gb.toml").read_text(), "nodes.count", int(row["gpus"]) // 8)
         (folder / "cluster.toml").write_text(text)
         (made,) = ask("predict", folder / "config.json", "--cluster", folder / "cluster.toml", "--pipeline-parallel",
                       row["pipeline"], "--micro-batch", row["micro_batch"], "--batch",

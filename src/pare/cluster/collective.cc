@@ -6,6 +6,7 @@
 #include <array>
 
 #include "pare/base/error.h"
+#include "pare/cluster/names.h"
 
 namespace pare::cluster {
 namespace {
@@ -18,11 +19,11 @@ constexpr std::array<std::string_view, 6> names{"all-reduce", "all-gather", "red
 std::string_view name(CollectiveKind kind) { return names[static_cast<std::size_t>(kind)]; }
 
 CollectiveKind parse_collective(const std::string& name, const std::string& where) {
-  const auto found = std::ranges::find(names, name);
-  if (found == names.end())
+  const auto found = find_name<CollectiveKind>(names, name);
+  if (!found)
     throw Error(fmt::format("knows no collective '{}'", printable(name)), where,
                 fmt::format("the kinds are {}", fmt::join(names, ", ")));
-  return static_cast<CollectiveKind>(found - names.begin());
+  return *found;
 }
 
 Group group_of(int size, int stride, const Cluster& c) {

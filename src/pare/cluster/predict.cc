@@ -243,7 +243,7 @@ Outline Predictor::outline() {
       w->compute_s *= slow;
       w->host_s *= slow;
       activity.compute_s += s_.micro_batches() * w->compute_s;
-      activity.tensor_communication_s += s_.micro_batches() * w->communication_s;
+      activity.communication_s += s_.micro_batches() * w->communication_s;
     }
     if (pipeline.splits_backward()) {
       o.times.push_back({forward.total_s() + overhead, backward.total_s() + overhead, weight.total_s() + overhead});
@@ -298,7 +298,7 @@ double Prediction::peak_bytes() const { return peak(ranks); }
 
 double Prediction::exposed_communication_s() const {
   double most = 0;
-  for (const RankActivity& rank : ranks) most = std::max(most, rank.tensor_communication_s + rank.exposed_gradients_s);
+  for (const RankActivity& rank : ranks) most = std::max(most, rank.communication_s + rank.exposed_gradients_s);
   return most;
 }
 
@@ -332,7 +332,7 @@ Prediction predict(const Outline& o, Keep keep) {
   p.optimizer = o.optimizer(ends);
   p.batch_time_s = o.batch_time_s(ends);
   for (RankActivity& activity : p.ranks) {
-    const double own = activity.compute_s + activity.tensor_communication_s;
+    const double own = activity.compute_s + activity.communication_s;
     activity.idle_s = std::max(0.0, p.batch_time_s - own - activity.exposed_gradients_s);
   }
   double passing = 0;

@@ -14,11 +14,11 @@ namespace pare::cluster {
 /// One rank of the pipeline; all its data and tensor ranks do the same.
 struct RankActivity {
   std::int64_t parts = 0;
-  double compute_s = 0;               // passes and optimizer, without communication
-  double tensor_communication_s = 0;  // inside passes, not hidden behind computation
-  double gradients_s = 0;             // the collectives of data parallelism, hidden or not
-  double exposed_gradients_s = 0;     // what of them lies behind the last pass
-  double idle_s = 0;                  // the rest of the batch
+  double compute_s = 0;            // passes and optimizer, without communication
+  double communication_s = 0;      // of collectives inside passes, not hidden behind computation
+  double gradients_s = 0;          // the collectives of data parallelism, hidden or not
+  double exposed_gradients_s = 0;  // what of them lies behind the last pass
+  double idle_s = 0;               // the rest of the batch
   Memory memory;
 };
 
