@@ -8,6 +8,9 @@
 
 namespace pare::imaging {
 
+/// The longest side of an image: column and row count up to one less.
+constexpr int most_side = 1 << 16;
+
 /// What a pixel beyond the edge is worth: nothing, the nearest pixel, or the one mirrored at the outermost pixel, which
 /// is not repeated (scipy.ndimage's "constant", "nearest", "mirror").
 enum class Border { zero, replicate, mirror };
@@ -21,6 +24,9 @@ struct Type {
 
   bool operator==(const Type&) const = default;
 };
+
+/// As in a .pipe file: u8, s4.8 (integer bits, sign included, and fraction bits), u8x3 (channels).
+std::string name(const Type& type);
 
 /// Integers from low to high, both included.
 struct Range {
@@ -69,6 +75,9 @@ struct Read {
   int dx = 0, dy = 0;
   bool operator==(const Read&) const = default;
 };
+
+/// How many arguments an operation takes, 0 .. 3.
+int arity(Op op);
 
 struct Node {
   Op op = Op::constant;
@@ -126,5 +135,9 @@ Window window(const Stage& stage, int source);
 /// Columns and rows between neighbouring pixels of each stage [stages], counted in pixels of the finest stage: 1 is the
 /// finest. Throws Error where two ways to a stage disagree.
 std::vector<int> steps(const Pipeline& pipeline);
+
+/// Throws Error where images of this size (pixels of the finest stage) give a stage no whole number of columns or rows,
+/// or one whose readers' windows, their own pixel included, are larger than it.
+void check_size(const Pipeline& pipeline, int width, int height);
 
 }  // namespace pare::imaging
