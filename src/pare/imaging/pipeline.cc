@@ -88,6 +88,7 @@ Window window(const Stage& stage, int source) {
 }
 
 std::vector<int> steps(const Pipeline& pipeline) {
+  if (pipeline.stages.empty()) return {};
   struct Link {
     std::size_t to;
     int multiply, divide;
