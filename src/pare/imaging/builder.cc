@@ -204,19 +204,21 @@ void PipelineBuilder::mark_output(int stage) {
   s.is_output = true;
 }
 
+int PipelineBuilder::unused() const {
+  std::vector<bool> used;
+  for (const Stage& stage : pipeline_.stages) used.push_back(stage.is_output);
+  for (const Stage& stage : pipeline_.stages)
+    for (const Source& source : stage.sources) used[static_cast<std::size_t>(source.stage)] = true;
+  const auto found = std::ranges::find(used, false);
+  return found == used.end() ? -1 : static_cast<int>(found - used.begin());
+}
+
 Pipeline PipelineBuilder::finish() const {
   if (std::ranges::none_of(pipeline_.stages, &Stage::is_output))
     throw Error("has no output", pipeline_.name, "mark one stage: output NAME");
-  std::vector<bool> used;
-  for (const Stage& stage : pipeline_.stages) used.push_back(stage.is_output);
-  for (std::size_t i = used.size(); i-- > 0;)
-    for (const Source& source : pipeline_.stages[i].sources) used[static_cast<std::size_t>(source.stage)] = true;
-  if (const auto unused = std::ranges::find(used, false); unused != used.end()) {
-    const Stage& stage = pipeline_.stages[static_cast<std::size_t>(unused - used.begin())];
-    throw Error(
-        fmt::format("{} '{}' is read by no stage and is no output", stage.is_input ? "input" : "stage", stage.name),
-        pipeline_.name, "remove it, read it, or make it an output");
-  }
+  if (const int stage = unused(); stage >= 0)
+    throw Error(fmt::format("'{}' is read by no stage and is no output", stage_at(stage).name), pipeline_.name,
+                "remove it, read it, or make it an output");
   steps(pipeline_);
   return pipeline_;
 }

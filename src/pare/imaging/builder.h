@@ -128,6 +128,8 @@ class PipelineBuilder {
   int table(const std::string& name, std::vector<std::int64_t> entries);
   StageBuilder stage(const std::string& name, Border border = Border::replicate);
   void mark_output(int stage);
+  /// A stage that is no output and that no other reads, or -1.
+  int unused() const;
   const Stage& stage_at(int stage) const { return pipeline_.stages[static_cast<std::size_t>(stage)]; }
 
   /// Throws Error without an output, where a stage is of no use, and where sizes disagree.
