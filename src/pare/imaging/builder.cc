@@ -93,15 +93,10 @@ Expr StageBuilder::read(int stage, int dx, int dy, int channel, int multiply, in
   return {this, add(node), from.type.fraction};
 }
 
-/// A node for the operation, or what it is known to be without one.
-Expr StageBuilder::make(Op op, const std::vector<Expr>& arguments, int fraction, std::int64_t value) {
-  Node node{.op = op, .value = value};
+Expr StageBuilder::make(Op op, const std::vector<Expr>& arguments, int fraction, std::int64_t value,
+                        const Range& range) {
+  Node node{.op = op, .value = value, .range = range};
   for (std::size_t i = 0; i < arguments.size(); ++i) node.arguments[i] = node_of(arguments[i]);
-  std::array<Range, 3> ranges;
-  for (std::size_t i = 0; i < arguments.size(); ++i) ranges[i] = arguments[i].range();
-  static const std::vector<std::int64_t> none;
-  node.range = range_of(op, ranges, value,
-                        op == Op::lookup ? pipeline_.pipeline_.tables[static_cast<std::size_t>(value)].entries : none);
   if (op == Op::add || op == Op::multiply || op == Op::minimum || op == Op::maximum || op == Op::bit_and ||
       op == Op::bit_or || op == Op::bit_xor || op == Op::equal)
     if (node.arguments[0] > node.arguments[1]) std::swap(node.arguments[0], node.arguments[1]);

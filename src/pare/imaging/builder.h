@@ -112,7 +112,7 @@ class StageBuilder {
   Expr position(Op op);
   int add(const Node& node);
   int node_of(const Expr& value);
-  Expr make(Op op, const std::vector<Expr>& arguments, int fraction, std::int64_t value);
+  Expr make(Op op, const std::vector<Expr>& arguments, int fraction, std::int64_t value, const Range& range);
   void compact();
 
   PipelineBuilder& pipeline_;

@@ -65,14 +65,21 @@ Expr apply(Op op, std::initializer_list<Expr> arguments, int fraction, std::int6
     ranges[i++] = argument.range();
     if (argument.stage_) stage = argument.stage_;
   }
-  const Range range = range_of(op, ranges, value);
+  Range range = range_of(op, ranges, value);
+  // a value beside itself: ranges alone do not show it
+  if (stage && arguments.size() == 2 && arguments.begin()[0].node_ == arguments.begin()[1].node_) {
+    if (op == Op::subtract || op == Op::bit_xor || op == Op::less) return {0, fraction};
+    if (op == Op::less_equal || op == Op::equal) return {1, 0};
+    if (op == Op::minimum || op == Op::maximum || op == Op::bit_and || op == Op::bit_or) return arguments.begin()[0];
+    if (op == Op::multiply && range.low < 0) range.low = 0;
+  }
   if (range.low == range.high) return {range.low, fraction};
   if (const int same = same_as(op, ranges, value); same >= 0) {
     Expr result = arguments.begin()[same];
     result.fraction_ = fraction;
     return result;
   }
-  return stage->make(op, arguments, fraction, value);
+  return stage->make(op, arguments, fraction, value, range);
 }
 
 namespace {
@@ -165,7 +172,7 @@ Expr StageBuilder::lookup(int table, const Expr& index) {
   const auto& entries = pipeline_.pipeline_.tables[static_cast<std::size_t>(table)].entries;
   const Range range = range_of(Op::lookup, {whole.range()}, 0, entries);
   if (range.low == range.high) return {range.low, 0};
-  return make(Op::lookup, {whole}, 0, table);
+  return make(Op::lookup, {whole}, 0, table, range);
 }
 
 Expr reduce(Op op, std::vector<Expr> terms) {
