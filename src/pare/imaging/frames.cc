@@ -50,6 +50,8 @@ std::string packed(const std::vector<std::int64_t>& codes) {
 
 Frame decode_frame(const std::string& bytes, const Type& type, const std::string& where) {
   if (bytes.starts_with("\x93NUMPY")) return from_array(io::parse_npy(bytes, where), where);
+  if (const auto deep = io::decode_deep_image(bytes, where))
+    return {deep->shape.width, deep->shape.height, deep->shape.channels, {deep->pixels.begin(), deep->pixels.end()}};
   return from_image(io::decode_image(bytes, where), type);
 }
 

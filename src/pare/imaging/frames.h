@@ -7,8 +7,8 @@
 
 namespace pare::imaging {
 
-/// PNG, JPEG, binary PGM and PPM of 8 bits a channel, or integers in an .npy of [height, width] or [height, width,
-/// channels]. An array holds codes. A byte v of an image is worth v where the type holds all of 0 .. 255, else its code
+/// PNG, JPEG, binary PGM and PPM, or integers in an .npy of [height, width] or [height, width, channels]. Arrays and
+/// PNG of 16 bits hold codes. A byte v of another image is worth v where the type holds all of 0 .. 255, else its code
 /// is v (so u0.8 counts from 0 to 1). Throws Error for what cannot be read; codes and channels are checked by
 /// interpret.
 Frame read_frame(const std::filesystem::path& path, const Type& type);

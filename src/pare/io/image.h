@@ -1,6 +1,7 @@
 // Images of bytes: decoding of PNG, JPEG and binary PGM/PPM, encoding of PNG, and resizing.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,6 +27,15 @@ struct Image {
 /// are looked up, CMYK becomes RGB; colour profiles, gamma and EXIF orientation are not applied (as in Pillow).
 /// `where` names the file in errors. Throws Error for what is cut off, damaged, too large or of another kind.
 Image decode_image(std::string_view bytes, const std::string& where);
+
+/// The same in 16 bits a channel.
+struct DeepImage {
+  ImageShape shape;
+  std::vector<std::uint16_t> pixels;
+};
+
+/// All 16 bits of a PNG that has them; nothing for every other image. Throws Error as decode_image does.
+std::optional<DeepImage> decode_deep_image(std::string_view bytes, const std::string& where);
 
 /// The shape that decode_image will give, from the header alone: `bytes` may be the first part of a file.
 ImageShape probe_image(std::string_view bytes, const std::string& where);
