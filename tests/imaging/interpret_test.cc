@@ -108,11 +108,13 @@ class Generator {
 
   Expression unary(int depth) {
     const Expression a = make(depth - 1);
-    const int kind = below(3);
-    const char* forms[] = {"(-{})", "abs({})", "(!{})"};
+    const int kind = below(5);
+    const char* forms[] = {"(-{})", "abs({})", "(!{})", "({0} * {0})", "({0} <= {0})"};
     return {fmt::format(fmt::runtime(forms[kind]), a.text), [=, f = a.value](Place p) {
               const Number v = f(p);
               if (kind == 2) return Number{v.n == 0, 0};
+              if (kind == 3) return Number{v.n * v.n, 2 * v.f};
+              if (kind == 4) return Number{1, 0};
               return Number{kind == 0 || v.n < 0 ? -v.n : v.n, v.f};
             }};
   }
