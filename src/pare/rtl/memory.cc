@@ -135,6 +135,7 @@ Memory parse_memory(const std::string& text, const std::string& where) {
   m.exact = file.flag("exact");
   if (!m.exact) m.shapes = file.shapes("shapes");
   m.mux_bits_per_block = file.whole("mux_bits_per_block", 0, 1 << 20, 0);
+  m.blocks = file.whole("blocks", 0, 1 << 24, 0);
   m.lines_per_block = file.whole("lines_per_block", 1, 8, 1);
   m.register_depth = file.whole("register_depth", 0, 1 << 12, m.register_depth);
   Section ports = file.table("ports", true);

@@ -35,6 +35,7 @@ struct Memory {
   std::vector<Shape> shapes;   // a buffer uses the one that needs the fewest blocks
   bool exact = false;          // a macro is made to measure: bits are counted, blocks are buffers' lines
   int mux_bits_per_block = 0;  // bits of two-to-one multiplexers behind stacked blocks that are worth a block; 0: none
+  int blocks = 0;              // that the target has; 0: as many as are wanted
   int lines_per_block = 1;     // image lines that may share a block (line coalescing)
   int register_depth = 50;     // a buffer of pointwise readers whose pixels live at most so many cycles is registers
   std::optional<Sourced> read_pj, write_pj, leakage_uw;  // of one access to one block; of one block
