@@ -36,7 +36,7 @@ add_custom_target(described ALL DEPENDS ${described}/pare.1 ${described}/pare.ba
 install(FILES ${described}/pare.1 DESTINATION share/man/man1)
 install(FILES ${described}/pare.bash DESTINATION share/bash-completion/completions RENAME pare)
 install(FILES LICENSE DESTINATION share/doc/pare RENAME copyright)
-install(DIRECTORY clusters DESTINATION share/pare)
+install(DIRECTORY clusters memories DESTINATION share/pare)
 
 # What installs torch beside an installed pare, with the versions that this one was built for.
 file(STRINGS tools/setup.sh pins REGEX "^(torch|cuda_wheels)_version=")
