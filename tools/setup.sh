@@ -14,6 +14,7 @@ torchvision_version=0.29.2
 onnxscript_version=0.7.2
 transformers_version=5.23.0
 tokenizers_version=0.23.3
+scipy_version=1.16.3
 
 say() { printf '==> %s\n' "$*" >&2; }
 
@@ -77,7 +78,7 @@ need_onnx_schema() {
 need_peers() {
   need_environment peers "" torch==$torch_version torchvision==$torchvision_version onnx==$onnx_version \
     onnxscript==$onnxscript_version onnxruntime==$onnxruntime_version \
-    tokenizers==$tokenizers_version transformers==$transformers_version numpy pillow
+    tokenizers==$tokenizers_version transformers==$transformers_version scipy==$scipy_version numpy pillow
 }
 
 # build PRESET [--target TARGET] [CMAKE OPTION...]: configures and builds build/PRESET.

@@ -47,6 +47,7 @@ int run(int argc, char** argv) {
   cli::add_quantize(app, global);
   cli::add_generate(app, global);
   cli::add_cluster(app, global);
+  cli::add_imaging(app, global);
   cli::add_install_torch(app, global);
   // for the build, which installs them
   app.add_flag_callback("--man-page",

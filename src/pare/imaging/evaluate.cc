@@ -95,6 +95,7 @@ Expr Evaluator::expr(const Token& token, const Scalar& scalar) {
       return base * at->multiply / at->divide + at->offset;
     }
     double code = std::get<double>(scalar);
+    if (std::abs(code) > 0x1p53) throw Error(fmt::format("{} is beyond 2^53", code), "", "shift a smaller number");
     int fraction = 0;
     for (; fraction < most_constant_fraction && code != std::floor(code); ++fraction) code *= 2;
     if (!is_whole(code))

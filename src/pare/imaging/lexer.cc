@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
-#include <cstring>
 
 namespace pare::imaging {
 namespace {
@@ -27,7 +26,7 @@ std::size_t name_length(std::string_view text) {
 std::size_t symbol_length(std::string_view text) {
   for (const std::string_view pair : {"<<", ">>", "<=", ">=", "==", "!=", "&&", "||", ".."})
     if (text.starts_with(pair)) return 2;
-  return std::strchr("+-*/%&|^<>!?:=()[]{},;", text[0]) ? 1 : 0;
+  return std::string_view("+-*/%&|^<>!?:=()[]{},;").find(text[0]) != std::string_view::npos;
 }
 
 }  // namespace
@@ -83,7 +82,7 @@ Token SourceText::number_at(std::size_t at) const {
   token.number = static_cast<double>(whole);
   if (!hexadecimal && std::from_chars(rest.data(), rest.data() + n, token.number).ec != std::errc())
     fail(token, "is too large or too small a number");
-  if (whole >> 53 || (token.number > 0x1p53 && token.text.find_first_of(".eE") == std::string_view::npos))
+  if (whole >> 53 || (token.number >= 0x1p53 && token.text.find_first_of(".eE") == std::string_view::npos))
     fail(token, "is beyond 2^53", "shift a smaller number");
   return token;
 }

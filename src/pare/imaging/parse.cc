@@ -21,6 +21,8 @@ class Elaboration {
         evaluator_(source, program, symbols_, pipeline_) {}
 
   Pipeline run() {
+    if (program_.outputs.empty() && std::ranges::none_of(program_.stages, &StageSyntax::is_output))
+      throw Error("has no output", where_, "mark one stage: output NAME");
     declare();
     for (const ArraySyntax& array : program_.arrays) evaluate(array);
     for (const std::size_t stage : order()) build(program_.stages[stage]);
@@ -107,10 +109,13 @@ class Elaboration {
     }
     if (symbol.entries.size() > most_table)
       source_.fail(array.name, fmt::format("'{}' has more than {} entries", array.name.text, most_table));
-    if (!symbol.sizes.empty() && symbol.sizes != sizes)
+    if (symbol.sizes.empty()) symbol.sizes = sizes;
+    // one row fills any shape, the last index fastest
+    std::size_t count = 1;
+    for (const std::size_t size : symbol.sizes) count *= size;
+    if (count != symbol.entries.size() || (array.rows.size() > 1 && symbol.sizes != sizes))
       source_.fail(array.name, fmt::format("'{}' has {} entries, not as many as its sizes say", array.name.text,
                                            symbol.entries.size()));
-    symbol.sizes = sizes;
   }
 
   void check_entries(const ArraySyntax& array, const Symbol& symbol) const {

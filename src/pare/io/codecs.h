@@ -1,5 +1,6 @@
 // The decoders behind decode_image; each throws Error{what} and leaves naming the file to decode_image.
 #pragma once
+#include <optional>
 #include <string_view>
 
 #include "pare/io/image.h"
@@ -8,6 +9,7 @@ namespace pare::io {
 
 // With `header_only` the pixels stay empty.
 Image decode_png(std::string_view bytes, bool header_only);
+std::optional<DeepImage> decode_deep_png(std::string_view bytes);
 Image decode_jpeg(std::string_view bytes, bool header_only);
 Image decode_pnm(std::string_view bytes, bool header_only);
 

@@ -13,14 +13,24 @@
 namespace pare::io {
 namespace {
 
-Image decode(std::string_view bytes, bool header_only, const std::string& where) {
+/// What `read` makes, its errors with the file's name.
+template <typename F>
+auto named(const std::string& where, F read) {
   try {
-    if (bytes.starts_with("\x89PNG")) return decode_png(bytes, header_only);
-    if (bytes.starts_with("\xff\xd8")) return decode_jpeg(bytes, header_only);
-    if (bytes.starts_with("P5") || bytes.starts_with("P6")) return decode_pnm(bytes, header_only);
+    return read();
   } catch (const Error& error) {
     throw Error("is an image that cannot be read: " + error.problem(), where, "replace it, or take it out of the set");
   }
+}
+
+bool is_png(std::string_view bytes) { return bytes.starts_with("\x89PNG"); }
+
+Image decode(std::string_view bytes, bool header_only, const std::string& where) {
+  auto* decoder = is_png(bytes)                                        ? decode_png
+                  : bytes.starts_with("\xff\xd8")                      ? decode_jpeg
+                  : bytes.starts_with("P5") || bytes.starts_with("P6") ? decode_pnm
+                                                                       : nullptr;
+  if (decoder) return named(where, [&] { return decoder(bytes, header_only); });
   throw Error("is no PNG, JPEG, PGM or PPM image (its first bytes are others)", where,
               "replace it, or take it out of the set");
 }
@@ -143,6 +153,11 @@ Image decode_pnm(std::string_view bytes, bool header_only) {
 }
 
 Image decode_image(std::string_view bytes, const std::string& where) { return decode(bytes, false, where); }
+
+std::optional<DeepImage> decode_deep_image(std::string_view bytes, const std::string& where) {
+  if (!is_png(bytes)) return std::nullopt;
+  return named(where, [&] { return decode_deep_png(bytes); });
+}
 
 ImageShape probe_image(std::string_view bytes, const std::string& where) { return decode(bytes, true, where).shape; }
 

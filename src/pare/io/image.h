@@ -1,6 +1,8 @@
-// Images of bytes: decoding of PNG, JPEG and binary PGM/PPM, and resizing.
+// Images of bytes: decoding of PNG, JPEG and binary PGM/PPM, encoding of PNG, and resizing.
 #pragma once
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,8 +28,21 @@ struct Image {
 /// `where` names the file in errors. Throws Error for what is cut off, damaged, too large or of another kind.
 Image decode_image(std::string_view bytes, const std::string& where);
 
+/// The same in 16 bits a channel.
+struct DeepImage {
+  ImageShape shape;
+  std::vector<std::uint16_t> pixels;
+};
+
+/// All 16 bits of a PNG that has them; nothing for every other image. Throws Error as decode_image does.
+std::optional<DeepImage> decode_deep_image(std::string_view bytes, const std::string& where);
+
 /// The shape that decode_image will give, from the header alone: `bytes` may be the first part of a file.
 ImageShape probe_image(std::string_view bytes, const std::string& where);
+
+/// PNG of 8 or 16 bits a channel, grey or RGB; `pixels` [height, width, channels] below 2^bits. The same bytes for the
+/// same pixels.
+std::string encode_png(const ImageShape& shape, int bits, std::span<const std::uint16_t> pixels);
 
 /// Bilinear, widened when shrinking so that every pixel counts (as Pillow does: the measured accuracy of ImageNet
 /// networks depends on it), and to the same bytes; both passes round. Sides of `height` x `width` >= 1.

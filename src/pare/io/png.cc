@@ -36,14 +36,16 @@ struct Reader {
     self.bytes.remove_prefix(count);
   }
 
-  bool header() {
+  /// With `deep` channels keep 16 bits, in this machine's order.
+  bool header(bool deep) {
     if (setjmp(png_jmpbuf(png))) return false;
     png_set_read_fn(png, this, read);
     png_set_user_limits(png, most_side, most_side);
     png_set_chunk_malloc_max(png, 8 << 20);
     png_read_info(png, info);
+    bits = png_get_bit_depth(png, info);
     png_set_expand(png);
-    png_set_strip_16(png);
+    deep ? png_set_swap(png) : png_set_strip_16(png);
     png_set_strip_alpha(png);
     png_set_interlace_handling(png);
     png_read_update_info(png, info);
@@ -60,28 +62,47 @@ struct Reader {
   std::string message;
   png_structp png = nullptr;
   png_infop info = nullptr;
+  int bits = 8;  // of a channel in the file
 };
+
+/// The shape, once the header has been read.
+ImageShape shape_of(Reader& reader) {
+  const ImageShape shape{static_cast<int>(png_get_image_height(reader.png, reader.info)),
+                         static_cast<int>(png_get_image_width(reader.png, reader.info)),
+                         static_cast<int>(png_get_channels(reader.png, reader.info))};
+  check_shape(static_cast<std::uint64_t>(shape.height), static_cast<std::uint64_t>(shape.width), shape.channels);
+  return shape;
+}
+
+/// All pixels into `out`, whose elements are as wide as the channels.
+template <typename T>
+void read_pixels(Reader& reader, std::size_t total, std::vector<T>& out) {
+  const std::size_t row = png_get_rowbytes(reader.png, reader.info),
+                    count = row * png_get_image_height(reader.png, reader.info);
+  // a palette of 1-bit entries makes 24 bytes out of one that deflate expanded
+  if (count / (24 * most_expansion) > total) throw Error("it declares more pixels than its bytes can hold", "");
+  out.resize(count / sizeof(T));
+  std::vector<png_bytep> rows;
+  for (std::size_t at = 0; at < count; at += row) rows.push_back(reinterpret_cast<png_bytep>(out.data()) + at);
+  if (!reader.pixels(rows.data())) throw Error(printable(reader.message), "");
+}
 
 }  // namespace
 
 Image decode_png(std::string_view bytes, bool header_only) {
   Reader reader(bytes);
-  if (!reader.info || !reader.header()) throw Error(printable(reader.message), "");
-  Image image;
-  image.shape = {static_cast<int>(png_get_image_height(reader.png, reader.info)),
-                 static_cast<int>(png_get_image_width(reader.png, reader.info)),
-                 static_cast<int>(png_get_channels(reader.png, reader.info))};
-  check_shape(static_cast<std::uint64_t>(image.shape.height), static_cast<std::uint64_t>(image.shape.width),
-              image.shape.channels);
-  if (header_only) return image;
-  const std::size_t row = png_get_rowbytes(reader.png, reader.info),
-                    count = row * png_get_image_height(reader.png, reader.info);
-  // a palette of 1-bit entries makes 24 bytes out of one that deflate expanded
-  if (count / (24 * most_expansion) > bytes.size()) throw Error("it declares more pixels than its bytes can hold", "");
-  image.pixels.resize(count);
-  std::vector<png_bytep> rows;
-  for (std::size_t at = 0; at < count; at += row) rows.push_back(image.pixels.data() + at);
-  if (!reader.pixels(rows.data())) throw Error(printable(reader.message), "");
+  if (!reader.info || !reader.header(false)) throw Error(printable(reader.message), "");
+  Image image{shape_of(reader), {}};
+  if (!header_only) read_pixels(reader, bytes.size(), image.pixels);
+  return image;
+}
+
+std::optional<DeepImage> decode_deep_png(std::string_view bytes) {
+  Reader reader(bytes);
+  if (!reader.info || !reader.header(true)) throw Error(printable(reader.message), "");
+  if (reader.bits != 16) return std::nullopt;
+  DeepImage image{shape_of(reader), {}};
+  read_pixels(reader, bytes.size(), image.pixels);
   return image;
 }
 

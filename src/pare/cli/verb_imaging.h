@@ -1,0 +1,9 @@
+// The parts of pare imaging.
+#pragma once
+#include "pare/cli/context.h"
+
+namespace pare::cli {
+
+void add_imaging_run(CLI::App& imaging, const Global& global);
+
+}  // namespace pare::cli

@@ -1,0 +1,104 @@
+#include "pare/imaging/run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numeric>
+
+#include "pare/base/error.h"
+#include "pare/base/file.h"
+#include "pare/imaging/frames.h"
+#include "pare/imaging/parse.h"
+
+namespace pare::imaging {
+namespace {
+
+/// The file of each input: named ones first, the others in order.
+std::vector<std::string> files_of(const std::vector<const Stage*>& inputs, const std::vector<std::string>& images) {
+  std::vector<std::string> files(inputs.size()), unnamed;
+  for (const std::string& image : images) {
+    const auto named =
+        std::ranges::find_if(inputs, [&](const Stage* stage) { return image.starts_with(stage->name + "="); });
+    if (named == inputs.end()) {
+      unnamed.push_back(image);
+      continue;
+    }
+    std::string& file = files[static_cast<std::size_t>(named - inputs.begin())];
+    if (!file.empty()) throw UsageError(fmt::format("'{}' is given twice", (*named)->name), "IMAGE");
+    file = image.substr((*named)->name.size() + 1);
+  }
+  auto next = unnamed.begin();
+  for (std::string& file : files)
+    if (file.empty() && next != unnamed.end()) file = *next++;
+  if (next != unnamed.end() || std::ranges::find(files, "") != files.end()) {
+    std::string names;
+    for (const Stage* input : inputs) names += fmt::format("{}{}", names.empty() ? "" : ", ", input->name);
+    throw UsageError(fmt::format("{} images are given, the pipeline's inputs are {}", images.size(), names), "IMAGE",
+                     "one image for each, in this order or as NAME=FILE");
+  }
+  return files;
+}
+
+std::string hash_of(const Frame& frame) {
+  return content_hash({reinterpret_cast<const char*>(frame.codes.data()), frame.codes.size() * sizeof(std::int64_t)});
+}
+
+study::Json describe(const Stage& stage, const Frame& frame) {
+  const auto [low, high] = std::ranges::minmax_element(frame.codes);
+  const auto worth = [&](double code) { return std::ldexp(code, -stage.type.fraction); };
+  const double sum = std::accumulate(frame.codes.begin(), frame.codes.end(), 0.0);
+  return {{"name", stage.name},
+          {"type", name(stage.type)},
+          {"width", frame.width},
+          {"height", frame.height},
+          {"minimum", worth(static_cast<double>(*low))},
+          {"maximum", worth(static_cast<double>(*high))},
+          {"mean", worth(sum / static_cast<double>(frame.codes.size()))},
+          {"hash", hash_of(frame)}};
+}
+
+}  // namespace
+
+study::Study run(const RunRequest& request) {
+  const std::string text = read_file(request.pipeline, most_source_bytes);
+  const Pipeline pipeline = parse_pipeline(text, request.pipeline.string(), request.pipeline.stem().string());
+  std::vector<const Stage*> inputs, outputs;
+  for (const Stage& stage : pipeline.stages) {
+    if (stage.is_input) inputs.push_back(&stage);
+    if (stage.is_output) outputs.push_back(&stage);
+  }
+  const std::vector<std::string> files = files_of(inputs, request.images);
+  std::vector<Frame> frames;
+  study::Study study{.verb = "imaging run", .workload = {"pipeline", request.pipeline.string(), content_hash(text)}};
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    frames.push_back(read_frame(files[i], inputs[i]->type));
+    study.conditions["inputs"].push_back({{"name", inputs[i]->name},
+                                          {"file", files[i]},
+                                          {"width", frames[i].width},
+                                          {"height", frames[i].height},
+                                          {"hash", hash_of(frames[i])}});
+  }
+  const auto start = std::chrono::steady_clock::now();
+  const std::vector<Frame> results = interpret(pipeline, frames);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  study::Candidate candidate{.name = "reference"};
+  std::size_t pixels = 0;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    study::Json described = describe(*outputs[i], results[i]);
+    if (!request.output.empty())
+      described["file"] =
+          write_frame(request.output / outputs[i]->name, results[i], outputs[i]->type, request.as_arrays).string();
+    candidate.details["outputs"].push_back(std::move(described));
+    pixels += static_cast<std::size_t>(results[i].width) * static_cast<std::size_t>(results[i].height);
+  }
+  candidate.costs = {{"seconds", seconds, "s", study::Better::lower, study::Provenance::measured},
+                     {"pixels", static_cast<double>(pixels), "", study::Better::higher, study::Provenance::counted}};
+  study.candidates.push_back(std::move(candidate));
+  study.chosen = "reference";
+  study::mark_front(study);
+  return study;
+}
+
+}  // namespace pare::imaging
