@@ -22,7 +22,8 @@ std::map<std::string, std::string> write_verilog(const Pipeline& pipeline, const
   Modules modules;
   for (std::size_t s = 0; s < pipeline.stages.size(); ++s)
     if (!pipeline.stages[s].is_input) write_stage(design, static_cast<int>(s), modules);
-  for (std::size_t e = 0; e < graph.edges.size(); ++e) write_window(design, static_cast<int>(e), modules);
+  for (std::size_t e = 0; e < graph.edges.size(); ++e)
+    if (!is_wire(design, static_cast<int>(e))) write_window(design, static_cast<int>(e), modules);
   for (const Buffer& buffer : schedule.buffers) write_buffer(design, buffer, modules);
   write_top(design, modules);
   std::map<std::string, std::string> files;

@@ -340,10 +340,17 @@ class TopWriter {
     const auto& [fetched, fetch, bits] = edge_column_.at(e);
     const std::string name = fmt::format("taps_{}_for_{}", edge.producer, edge.consumer);
     const int low = (fetch.up - edge.window.up) * bits;
-    module_.wire(name, static_cast<int>(design_.taps(e).size()) * design_.pixel_bits(edge.producer));
-    Module::Connections ports{{"clk", "aclk"}, {"enable", "enable"}};
+    const std::string column_bits = module_.bits(fetched, low + edge.window.height() * bits - 1, low);
+    const bool wired = is_wire(design_, e);
+    module_.wire(name, static_cast<int>(design_.taps(e).size()) * design_.pixel_bits(edge.producer),
+                 wired ? column_bits : "");
+    if (wired) return name;
+    Module::Connections ports;
     const std::string next = raster_name({fetch.start + 1, fetch.column_step, fetch.row_step});
-    if (design_.step(edge.producer) > 1) ports.emplace_back("fresh", module_.all(on(next)));
+    if (has_registers(design_, e)) {
+      ports = {{"clk", "aclk"}, {"enable", "enable"}};
+      if (design_.step(edge.producer) > 1) ports.emplace_back("fresh", module_.all(on(next)));
+    }
     if (edge.divide > 1)
       ports.emplace_back("fetching", module_.all(on(raster_name({fetch.start, fetch.column_step, fetch.row_step}))));
     if (needs_row(design_, e))
@@ -351,7 +358,7 @@ class TopWriter {
     if (needs_column(design_, e))
       ports.emplace_back("column",
                          module_.all(column(of_stage(edge.consumer, 1), {0, design_.step(edge.consumer), 1})));
-    ports.emplace_back("fetched", module_.bits(fetched, low + edge.window.height() * bits - 1, low));
+    ports.emplace_back("fetched", column_bits);
     ports.emplace_back("taps", name);
     module_.instance(window_module(design_, e), fmt::format("window_{}_for_{}", edge.producer, edge.consumer), ports);
     return name;

@@ -45,6 +45,14 @@ Choices horizontal(const Design& design, int e, const Tap& tap) {
   return out;
 }
 
+/// Columns before the newest that a tap reaches.
+int oldest(const Design& design, int e, const Tap& tap) {
+  int most = design.place(e, tap.lane + tap.dx).age;
+  for (const auto& [x, position] : horizontal(design, e, tap))
+    if (position) most = std::max(most, design.place(e, *position).age);
+  return most;
+}
+
 class WindowWriter {
  public:
   WindowWriter(const Design& design, int e, Module& module)
@@ -52,10 +60,11 @@ class WindowWriter {
 
   void write() {
     const int word = design_.word_bits(edge_.producer), pixel = design_.pixel_bits(edge_.producer);
-    module_.input("clk");
-    module_.input("enable");
-    const bool sparse = design_.step(edge_.producer) > 1;
-    if (sparse) module_.input("fresh");
+    if (has_registers(design_, e_)) {
+      module_.input("clk");
+      module_.input("enable");
+      if (design_.step(edge_.producer) > 1) module_.input("fresh");
+    }
     if (edge_.divide > 1) module_.input("fetching");
     if (needs_row(design_, e_)) module_.input("row", row_bits());
     if (needs_column(design_, e_)) module_.input("column", column_bits());
@@ -80,12 +89,8 @@ class WindowWriter {
 
   int depth(int dy) const {
     int most = 0;
-    for (std::size_t i = 0; i < taps_.size(); ++i) {
-      if (taps_[i].dy != dy) continue;
-      most = std::max(most, design_.place(e_, taps_[i].lane + taps_[i].dx).age);
-      for (const auto& [x, position] : choices_[i])
-        if (position) most = std::max(most, design_.place(e_, *position).age);
-    }
+    for (const Tap& tap : taps_)
+      if (tap.dy == dy) most = std::max(most, oldest(design_, e_, tap));
     return most;
   }
 
@@ -183,6 +188,13 @@ bool needs_row(const Design& design, int e) {
 bool needs_column(const Design& design, int e) {
   return std::ranges::any_of(design.taps(e), [&](const Tap& tap) { return !horizontal(design, e, tap).empty(); });
 }
+
+bool has_registers(const Design& design, int e) {
+  return design.edge(e).divide > 1 ||
+         std::ranges::any_of(design.taps(e), [&](const Tap& tap) { return oldest(design, e, tap) > 0; });
+}
+
+bool is_wire(const Design& design, int e) { return design.edge(e).window == Window{} && !has_registers(design, e); }
 
 std::string window_module(const Design& design, int e) {
   const Edge& edge = design.edge(e);
