@@ -63,49 +63,46 @@ std::string member(std::string name) {
   return name;
 }
 
-const char* bench_head = R"(// Runs the design on the vectors beside it and compares every word. Written by pare.
-// bench [--stall PERCENT] [--seed N] [--vectors DIR]: PERCENT of cycles each edge is not ready, frames are flushed in
-// between. Without stalls the first word must come in the cycle that the schedule says, and then one every cycle.
+// Both files are the same for every design, so that a compiler cache has them; design.cc knows the ports.
+const char* bench_header = R"(// What the bench sees of a design. Written by pare.
+#pragma once
 #include <cstdint>
+
+struct Port {
+  const char* name;
+  bool is_input;
+  int bits, columns, rows, step;  // of a word in whole bytes; words of a row and rows; cycles between words
+  long fill;                      // cycles to the first word of an output
+  std::uint8_t *valid, *ready, *user, *last;
+  void (*put)(const std::uint32_t*);
+  void (*get)(std::uint32_t*);
+};
+extern const Port ports[];
+extern const int port_count;
+struct Design {
+  std::uint8_t &clock, &not_reset, &flush;
+  void (*eval)();
+  bool (*stopped)();  // by a check inside the design
+};
+extern const Design design;
+)";
+
+const char* bench_main = R"(// Runs the design on the vectors beside it and compares every word. Written by pare.
+// Vtop [--stall PERCENT] [--seed N] [--vectors DIR]: in PERCENT of cycles an edge is not ready, and frames are flushed in
+// between. Without stalls the first word must come in the cycle that the schedule says, and then one every cycle.
+#include "bench.h"
+
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <functional>
 #include <random>
 #include <string>
 #include <vector>
 
-#include "Vtop.h"
-#include "verilated.h"
-
 using Words = std::vector<std::uint32_t>;
 
-template <typename T>
-void put(T& port, const std::uint32_t* from, int chunks) {
-  port = static_cast<T>(chunks > 1 ? from[0] | std::uint64_t{from[1]} << 32 : from[0]);
-}
-template <std::size_t N>
-void put(VlWide<N>& port, const std::uint32_t* from, int) {
-  for (std::size_t i = 0; i < N; ++i) port[i] = from[i];
-}
-template <typename T>
-void get(const T& port, std::uint32_t* to, int chunks) {
-  to[0] = static_cast<std::uint32_t>(port);
-  if (chunks > 1) to[1] = static_cast<std::uint32_t>(std::uint64_t{port} >> 32);
-}
-template <std::size_t N>
-void get(const VlWide<N>& port, std::uint32_t* to, int) {
-  for (std::size_t i = 0; i < N; ++i) to[i] = port[i];
-}
-
 struct Stream {
-  std::string name;
-  bool is_input;
-  int bits, columns, rows, step;
-  long fill;
-  CData *valid, *ready, *user, *last;
-  std::function<void(const std::uint32_t*)> put_word;
-  std::function<void(std::uint32_t*)> get_word;
+  const Port& port;
   Words words = {};
   std::size_t count = 0, at = 0;  // words, how many are done
   long first = -1, final = -1;    // cycles of words
@@ -113,41 +110,76 @@ struct Stream {
   Words held = {};
   long wrong = 0;
 
-  int chunks() const { return (bits + 31) / 32; }
+  int chunks() const { return (port.bits + 31) / 32; }
   const std::uint32_t* word(std::size_t i) const { return words.data() + i * static_cast<std::size_t>(chunks()); }
+  std::size_t columns() const { return static_cast<std::size_t>(port.columns); }
+  std::size_t frame() const { return columns() * static_cast<std::size_t>(port.rows); }
 };
 
 void read(Stream& s, const std::string& folder) {
-  std::ifstream in(folder + "/" + s.name + ".hex");
+  std::ifstream in(folder + "/" + s.port.name + ".hex");
   for (std::string line; std::getline(in, line); ++s.count)
     for (int c = 0; c < s.chunks(); ++c) {
       const int end = static_cast<int>(line.size()) - 8 * c, begin = end > 8 ? end - 8 : 0;
       s.words.push_back(static_cast<std::uint32_t>(std::stoul(line.substr(begin, end - begin), nullptr, 16)));
     }
-  const auto frame = static_cast<std::size_t>(s.columns) * static_cast<std::size_t>(s.rows);
-  if (s.count == 0 || s.count % frame) std::fprintf(stderr, "%s: no whole frames in %s\n", s.name.c_str(), folder.c_str()), std::exit(2);
+  if (s.count && s.count % s.frame() == 0) return;
+  std::fprintf(stderr, "%s: no whole frames in %s\n", s.port.name, folder.c_str());
+  std::exit(2);
 }
 
 /// An output in the cycle before the clock's edge.
 void check(Stream& s, long cycle) {
+  const Port& p = s.port;
   Words now(static_cast<std::size_t>(s.chunks()));
-  s.get_word(now.data());
-  if (s.offered && (!*s.valid || now != s.held)) ++s.wrong;  // taken back or changed while it waited
-  s.offered = *s.valid && !*s.ready;
+  p.get(now.data());
+  if (s.offered && (!*p.valid || now != s.held)) ++s.wrong;  // taken back or changed while it waited
+  s.offered = *p.valid && !*p.ready;
   s.held = now;
-  if (!*s.valid || !*s.ready) return;
+  if (!*p.valid || !*p.ready) return;
   if (s.at >= s.count) {
     ++s.wrong;
     return;
   }
-  const std::size_t x = s.at % static_cast<std::size_t>(s.columns), y = s.at / static_cast<std::size_t>(s.columns) % static_cast<std::size_t>(s.rows);
-  const bool same = std::equal(now.begin(), now.end(), s.word(s.at)) && (*s.user != 0) == (x == 0 && y == 0) &&
-                    (*s.last != 0) == (x + 1 == static_cast<std::size_t>(s.columns));
+  const std::size_t x = s.at % s.columns(), y = s.at % s.frame() / s.columns();
+  const bool same = std::equal(now.begin(), now.end(), s.word(s.at)) && (*p.user != 0) == (x == 0 && y == 0) &&
+                    (*p.last != 0) == (x + 1 == s.columns());
   if (!same && s.wrong++ == 0)
-    std::fprintf(stderr, "%s: word %zu (column %zu, row %zu of frame %zu) is %08x, not %08x, or marked wrongly\n",
-                 s.name.c_str(), s.at, x, y, s.at / (static_cast<std::size_t>(s.columns) * static_cast<std::size_t>(s.rows)), now[0], s.word(s.at)[0]);
+    std::fprintf(stderr, "%s: word %zu (column %zu, row %zu of frame %zu) is %08x, not %08x, or marked wrongly\n", p.name,
+                 s.at, x, y, s.at / s.frame(), now[0], s.word(s.at)[0]);
   if (s.at++ == 0) s.first = cycle;
   s.final = cycle;
+}
+
+/// Sums up, prints one line of JSON.
+int report(const std::vector<Stream>& streams, bool done, bool stalled, long cycles, long begun) {
+  long wrong = 0, late = 0, bubbles = 0;
+  std::size_t words = 0;
+  std::string fill;
+  for (const Stream& s : streams) {
+    if (s.port.is_input) continue;
+    wrong += s.wrong;
+    words += s.at;
+    const long row = long{s.port.columns} * s.port.step, frames = static_cast<long>(s.count / s.frame());
+    const long span = frames * row * s.port.rows * s.port.step - (s.port.step - 1) * (row + 1);
+    bubbles += s.final - s.first + 1 - span;
+    late += s.first - begun != s.port.fill;
+    fill += (fill.empty() ? "\"" : ", \"") + std::string(s.port.name) + "\": " + std::to_string(s.first - begun);
+  }
+  const bool stopped = design.stopped();
+  const bool good = done && !stopped && wrong == 0 && (stalled || (late == 0 && bubbles == 0));
+  const auto text = [](bool b) { return b ? "true" : "false"; };
+  std::printf("{\"good\": %s, \"words\": %zu, \"wrong\": %ld, \"done\": %s, \"conflict\": %s, \"cycles\": %ld, "
+              "\"bubbles\": %ld, \"fill\": {%s}}\n",
+              text(good), words, wrong, text(done), text(stopped), cycles, bubbles, fill.c_str());
+  return good ? 0 : 1;
+}
+
+void tick() {
+  design.clock = 1;
+  design.eval();
+  design.clock = 0;
+  design.eval();
 }
 
 int main(int argc, char** argv) {
@@ -159,54 +191,46 @@ int main(int argc, char** argv) {
     if (option == "--seed") seed = static_cast<unsigned>(std::atoi(argv[i + 1]));
     if (option == "--vectors") folder = argv[i + 1];
   }
-  VerilatedContext context;
-  Vtop top(&context);
+  if (stall > 95) stall = 95;
   std::mt19937 random(seed);
   const auto chance = [&](unsigned percent) { return percent && random() % 100 < percent; };
   std::vector<Stream> streams;
-)";
-
-const char* bench_tail = R"(
-  for (Stream& s : streams) read(s, folder);
-  long longest = 0, most = 1000;
-  for (const Stream& s : streams) {
-    longest = std::max(longest, s.fill);
-    most = std::max(most, static_cast<long>(s.count) * s.step * s.step);
+  long most = 1000;
+  for (int i = 0; i < port_count; ++i) {
+    streams.push_back({ports[i]});
+    Stream& s = streams.back();
+    read(s, folder);
+    const long step = s.port.step, cycles = static_cast<long>(s.count) * step * step + s.port.fill;
+    most = std::max(most, 8 * cycles + 1000);
   }
-  most = 8 * (most + longest) + 1000;
-  if (stall) most = most * 100 / (100 - stall) * 100 / (100 - stall) * 4;
-  const auto tick = [&] {
-    top.aclk = 1;
-    top.eval();
-    top.aclk = 0;
-    top.eval();
-  };
-  top.aresetn = 0;
-  top.flush = 0;
+  most = most * 100 / (100 - stall) * 100 / (100 - stall) * (stall ? 4 : 1);
+  design.not_reset = 0;
+  design.flush = 0;
   tick();
   tick();
-  top.aresetn = 1;
+  design.not_reset = 1;
   long cycle = 0, begun = -1;
   bool done = false;
-  for (; !done && cycle < most && !context.gotFinish(); ++cycle) {
+  for (; !done && cycle < most && !design.stopped(); ++cycle) {
     bool waiting = false;
     for (Stream& s : streams) {
-      if (!s.is_input) {
-        *s.ready = !chance(stall);
+      const Port& p = s.port;
+      if (!p.is_input) {
+        *p.ready = !chance(stall);
         continue;
       }
       s.offered = s.at < s.count && (s.offered || !chance(stall));
-      *s.valid = s.offered;
+      *p.valid = s.offered;
       waiting |= s.at < s.count;
-      if (s.at < s.count) s.put_word(s.word(s.at));
+      if (s.at < s.count) p.put(s.word(s.at));
     }
-    top.flush = !waiting || (stall && chance(10));
-    top.eval();
+    design.flush = !waiting || (stall && chance(10));
+    design.eval();
     done = true;
     for (Stream& s : streams) {
-      if (!s.is_input) {
+      if (!s.port.is_input) {
         check(s, cycle);
-      } else if (*s.valid && *s.ready) {
+      } else if (*s.port.valid && *s.port.ready) {
         if (begun < 0) begun = cycle;
         s.offered = false;
         ++s.at;
@@ -215,44 +239,58 @@ const char* bench_tail = R"(
     }
     tick();
   }
-  long wrong = 0, late = 0, bubbles = 0;
-  std::size_t pixels = 0;
-  std::string fill;
-  for (const Stream& s : streams) {
-    if (s.is_input) continue;
-    wrong += s.wrong;
-    pixels += s.at;
-    const long frames = static_cast<long>(s.count) / (s.columns * s.rows), row = static_cast<long>(s.columns) * s.step;
-    const long span = frames * row * s.rows * s.step - (s.step - 1) * (row + 1);
-    bubbles += s.final - s.first + 1 - span;
-    late += s.first - begun != s.fill;
-    fill += (fill.empty() ? "\"" : ", \"") + s.name + "\": " + std::to_string(s.first - begun);
-  }
-  const bool stopped = context.gotFinish();
-  const bool good = done && !stopped && wrong == 0 && (stall || (late == 0 && bubbles == 0));
-  std::printf("{\"good\": %s, \"words\": %zu, \"wrong\": %ld, \"done\": %s, \"conflict\": %s, \"cycles\": %ld, \"bubbles\": %ld, \"fill\": {%s}}\n",
-              good ? "true" : "false", pixels, wrong, done ? "true" : "false", stopped ? "true" : "false", cycle, bubbles, fill.c_str());
-  return good ? 0 : 1;
+  return report(streams, done, stall > 0, cycle, begun);
 }
 )";
 
-std::string cxx_bench(const std::vector<Stream>& streams) {
-  std::string out = bench_head;
+const char* design_head = R"(// The design's ports, for the bench. Written by pare.
+#include <cstddef>
+
+#include "Vtop.h"
+#include "bench.h"
+#include "verilated.h"
+
+namespace {
+
+VerilatedContext context;
+Vtop top(&context);
+
+template <typename T>
+void put(T& port, const std::uint32_t* from) {
+  port = static_cast<T>(sizeof(T) > 4 ? from[0] | std::uint64_t{from[sizeof(T) / 8]} << 32 : from[0]);
+}
+template <std::size_t N>
+void put(VlWide<N>& port, const std::uint32_t* from) {
+  for (std::size_t i = 0; i < N; ++i) port[i] = from[i];
+}
+template <typename T>
+void get(const T& port, std::uint32_t* to) {
+  to[0] = static_cast<std::uint32_t>(port);
+  if (sizeof(T) > 4) to[sizeof(T) / 8] = static_cast<std::uint32_t>(std::uint64_t{port} >> 32);
+}
+template <std::size_t N>
+void get(const VlWide<N>& port, std::uint32_t* to) {
+  for (std::size_t i = 0; i < N; ++i) to[i] = port[i];
+}
+
+}  // namespace
+
+const Design design{top.aclk, top.aresetn, top.flush, [] { top.eval(); }, [] { return context.gotFinish(); }};
+)";
+
+std::string design_source(const std::vector<Stream>& streams) {
+  std::string out = design_head + std::string("const Port ports[] = {\n");
   for (const Stream& s : streams) {
-    const std::string port = member(s.port());
-    const int chunks = (s.bits + 31) / 32;
-    const auto at = [&](const char* what) { return fmt::format("&top.{}_{}", port, what); };
-    out += fmt::format("  streams.push_back({{\"{}\", {}, {}, {}, {}, {}, {}, {}, {}, {}, {},\n", s.stage, s.is_input,
-                       s.bits, s.columns, s.rows, s.step, s.fill, at("tvalid"), at("tready"),
-                       s.is_input ? "nullptr" : at("tuser"), s.is_input ? "nullptr" : at("tlast"));
+    const std::string port = "top." + member(s.port());
+    out += fmt::format("    {{\"{}\", {}, {}, {}, {}, {}, {}, &{}_tvalid, &{}_tready, ", s.stage, s.is_input, s.bits,
+                       s.columns, s.rows, s.step, s.fill, port, port);
     out += s.is_input
-               ? fmt::format(
-                     "                     [&](const std::uint32_t* w) {{ put(top.{}_tdata, w, {}); }}, {{}}}});\n",
-                     port, chunks)
-               : fmt::format("                     {{}}, [&](std::uint32_t* w) {{ get(top.{}_tdata, w, {}); }}}});\n",
-                             port, chunks);
+               ? fmt::format("nullptr, nullptr,\n     [](const std::uint32_t* w) {{ put({}_tdata, w); }}, nullptr}},\n",
+                             port)
+               : fmt::format(
+                     "&{0}_tuser, &{0}_tlast,\n     nullptr, [](std::uint32_t* w) {{ get({0}_tdata, w); }}}},\n", port);
   }
-  return out + bench_tail;
+  return out + fmt::format("}};\nconst int port_count = {};\n", streams.size());
 }
 
 /// The same in plain Verilog, with stalls on all sides.
@@ -329,7 +367,9 @@ std::map<std::string, std::string> write_bench(const Pipeline& pipeline, const G
     }
   }
   std::erase_if(files, [](const auto& file) { return file.second.empty(); });
-  files["bench.cc"] = cxx_bench(streams);
+  files["bench.h"] = bench_header;
+  files["bench.cc"] = bench_main;
+  files["design.cc"] = design_source(streams);
   files["bench.v"] = verilog_bench(pipeline, streams, frames.size());
   return files;
 }
@@ -338,6 +378,7 @@ std::string write_makefile(const Pipeline& pipeline, const std::map<std::string,
   std::string sources;
   for (const auto& [name, text] : verilog) sources += " verilog/" + name;
   return fmt::format(R"(# make lint | test | icarus | area. Written by pare.
+export OBJCACHE ?= $(shell command -v ccache)
 TOP = {}
 SOURCES ={}
 STALL = 30
@@ -350,9 +391,9 @@ test: build/Vtop
 lint:
 	verilator --lint-only -Wall --top-module $(TOP) $(SOURCES)
 
-build/Vtop: bench.cc $(SOURCES)
+build/Vtop: bench.cc bench.h design.cc $(SOURCES)
 	verilator --cc --exe --build -O3 -Wall -DPARE_CHECK --top-module $(TOP) --prefix Vtop --Mdir build \
-	  -CFLAGS -O1 $(SOURCES) $(abspath bench.cc)
+	  -CFLAGS "-O1 -I.." $(SOURCES) ../bench.cc ../design.cc
 
 icarus:
 	iverilog -g2005 -Wall -Wno-timescale -DPARE_CHECK -o bench.vvp bench.v $(SOURCES)

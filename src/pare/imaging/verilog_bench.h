@@ -11,7 +11,7 @@
 
 namespace pare::imaging {
 
-/// File name -> text: bench.cc for Verilator, bench.v for Icarus, and vectors/NAME.hex, the words of every input and of
+/// File name -> text: bench.cc, bench.h and design.cc for Verilator, bench.v for Icarus, and vectors/NAME.hex, the words of every input and of
 /// every output as the interpreter computes it. `frames` [frames][inputs], at least one.
 std::map<std::string, std::string> write_bench(const Pipeline& pipeline, const Graph& graph, const Schedule& schedule,
                                                const std::vector<std::vector<Frame>>& frames);
