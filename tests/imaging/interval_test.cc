@@ -142,6 +142,14 @@ TEST(Builder, SharesFoldsAndDropsWhatIsNotUsed) {
   EXPECT_EQ(made.find("u"), -1);
 }
 
+TEST(Builder, WindowsAreMirroredWhicheverSideIsLonger) {
+  PipelineBuilder builder("test");
+  const int a = builder.input("a", {.bits = 8});
+  StageBuilder s = builder.stage("s", Border::mirror);
+  s.finish({.bits = 10}, {s.read(a, -3, 2) + s.read(a, 1, -1)}, true);
+  EXPECT_EQ(window(builder.finish().stages[1], 0), (Window{2, 2, 3, 3}));
+}
+
 TEST(Builder, WindowsHoldWhatBordersRead) {
   for (const Border border : {Border::zero, Border::replicate, Border::mirror}) {
     PipelineBuilder builder("test");

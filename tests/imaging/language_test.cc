@@ -76,7 +76,8 @@ TEST(Language, BordersAndPlaces) {
 
 TEST(Language, ArraysTablesAndReductions) {
   const std::string before =
-      "const K = [1, 2, 3; 4, 5, 6]\nconst L[3] = for i: i * i / 4\nconst M[2][2] = for i, j: 10 * i + j\nconst n = 2 "
+      "const K = [1, 2, 3; 4, 5, 6]\nconst L[3] = for i: i * i / 4\nconst M[2][2] = for i, j: 10 * i + j\nconst "
+      "C[2][2][2] = [1, 2, 3, 4, 5, 6, 7, 8]\nconst n = 2 "
       "+ K[1][2]\n"
       "table t = [5, 0 - 7, 9]\ntable s[4] = for i: i == 0 ? 0 : round(8 / i)\ninput a: u8";
   const auto value = [&](const std::string& v) { return row("s20.4", v, {1}, before)[0] / 16.0; };

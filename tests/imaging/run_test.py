@@ -199,11 +199,11 @@ class Run(command.CommandTest):
         self.refused(self.refusal(good, self.folder / "f.npy"), 1, "the pixel at (0, 0) is 256, outside u8's 0 to 255")
         numpy.save(self.folder / "f.npy", numpy.zeros(3, int))
         self.refused(self.refusal(good, self.folder / "f.npy"), 1, "f.npy", "1 dimensions")
-        run = self.refusal("input a: u8\noutput o: u8 = b(x, y)", image)
+        run = self.refusal("input image: u8\noutput o: u8 = imge(x, y)", image)
         self.assertEqual(run.returncode, 1)
         lines = run.stderr.rstrip("\n").splitlines()
-        self.assertIn("p.pipe:2:16: 'b' is not known (did you mean 'a'?)", lines[0])
-        self.assertEqual(lines[1:], ["    2 | output o: u8 = b(x, y)", "      |                ^"])
+        self.assertIn("p.pipe:2:16: 'imge' is not known (did you mean 'image'?)", lines[0])
+        self.assertEqual(lines[1:], ["    2 | output o: u8 = imge(x, y)", "      |                ^^^^"])
 
 
 if __name__ == "__main__":

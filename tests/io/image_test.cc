@@ -53,6 +53,26 @@ TEST(Image, DecodesEveryKind) {
   EXPECT_THAT(decode_image(std::string("P5\n3 1\n2\n\0\1\2", 12), "test").pixels, ElementsAre(0, 128, 255));
 }
 
+TEST(Image, EncodesWhatItDecodes) {
+  const ImageShape shape{2, 3, 3};
+  std::vector<std::uint16_t> pixels;
+  for (std::size_t i = 0; i < 18; ++i) pixels.push_back(static_cast<std::uint16_t>(i * 14));
+  const Image image = decode_image(encode_png(shape, 8, pixels), "test");
+  EXPECT_EQ(std::tie(image.shape.height, image.shape.width, image.shape.channels), std::tuple(2, 3, 3));
+  EXPECT_THAT(image.pixels, testing::ElementsAreArray(pixels));
+  for (auto& pixel : pixels) pixel = static_cast<std::uint16_t>(pixel * 257 + 1);
+  const std::string deep = encode_png({6, 3, 1}, 16, pixels);
+  EXPECT_THAT(decode_deep_image(deep, "test").value().pixels, testing::ElementsAreArray(pixels));
+  EXPECT_EQ(decode_image(deep, "test").pixels[1], pixels[1] >> 8);
+  EXPECT_FALSE(decode_deep_image(png, "test"));
+  EXPECT_FALSE(decode_deep_image(jpeg, "test"));
+  expect_survives_damage(
+      [](const std::string& bytes) {
+        if (!decode_deep_image(bytes, "test")) decode_image(bytes, "test");
+      },
+      deep);
+}
+
 TEST(Image, ProbesWithoutDecoding) {
   for (const std::string& whole : {png, jpeg, std::string("P6 7 5 255 and no pixels")}) {
     const std::string start = whole.substr(0, whole.size() - 4);

@@ -84,7 +84,7 @@ Expr to_fraction(const Expr& a, int fraction);
 Expr saturate(const Expr& a, const Type& type);
 Expr wrap(const Expr& a, const Type& type);  // the low bits of the code
 /// A balanced tree of add, multiply, minimum or maximum; `terms` not empty.
-Expr reduce(Op op, std::vector<Expr> terms);
+Expr reduce(Op op, const std::vector<Expr>& terms);
 
 /// One stage while it is built. Its Exprs are its own and end with it.
 class StageBuilder {

@@ -288,7 +288,7 @@ Value Evaluator::selected(const Syntax& node) {
 Value Evaluator::tuple(const Syntax& node) {
   Value out;
   for (const int child : node.children) {
-    for (Scalar& scalar : evaluate(child)) out.push_back(std::move(scalar));
+    for (const Scalar& scalar : evaluate(child)) out.push_back(scalar);
     if (out.size() > 256) source_.fail(node.token, "has more than 256 channels");
   }
   return out;
@@ -421,7 +421,7 @@ Value Evaluator::joined(const Token& token, const std::vector<Value>& terms) {
     if (known && !std::isfinite(*known)) source_.fail(token, "gives no finite number");
     if (values.empty()) return *known;
     if (known) values.push_back(expr(token, *known));
-    return reduce(op, std::move(values));
+    return reduce(op, values);
   });
 }
 

@@ -175,7 +175,7 @@ Expr StageBuilder::lookup(int table, const Expr& index) {
   return make(Op::lookup, {whole}, 0, table, range);
 }
 
-Expr reduce(Op op, std::vector<Expr> terms) {
+Expr reduce(Op op, const std::vector<Expr>& terms) {
   assert(!terms.empty());
   const auto join = [op](const Expr& a, const Expr& b) {
     return op == Op::add ? a + b : op == Op::multiply ? a * b : op == Op::minimum ? min(a, b) : max(a, b);

@@ -77,17 +77,18 @@ class Rows {
   void pad(const Tap& tap, int y, std::vector<T>& to) const {
     const Frame& frame = frame_of(tap.source);
     const Source& source = source_of(tap.source);
-    const int left = margin(tap.source), right = std::max(windows_[static_cast<size_t>(tap.source)].right, 0);
-    to.assign(static_cast<size_t>(left + frame.width + right), 0);
+    const int left = margin(tap.source), right = std::max(windows_[static_cast<size_t>(tap.source)].right, 0),
+              length = left + frame.width + right;
+    to.assign(static_cast<size_t>(length), 0);
     const int from_row = inside(y * source.multiply / source.divide + tap.dy, frame.height, stage_.border);
     if (from_row < 0) return;
     const auto channels = static_cast<size_t>(frame.channels);
     const std::int64_t* from = frame.codes.data() +
                                static_cast<size_t>(from_row) * static_cast<size_t>(frame.width) * channels +
                                static_cast<size_t>(tap.channel);
-    for (int x = -left; x < frame.width + right; ++x) {
-      const int column = inside(x, frame.width, stage_.border);
-      if (column >= 0) to[static_cast<size_t>(x + left)] = static_cast<T>(from[static_cast<size_t>(column) * channels]);
+    for (int i = 0; i < length; ++i) {
+      const int column = inside(i - left, frame.width, stage_.border);
+      if (column >= 0) to[static_cast<size_t>(i)] = static_cast<T>(from[static_cast<size_t>(column) * channels]);
     }
   }
 
