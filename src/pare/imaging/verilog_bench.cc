@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "pare/base/file.h"
 #include "pare/imaging/verilog.h"
 
 namespace pare::imaging {
@@ -413,6 +414,16 @@ clean:
 .PHONY: test lint icarus area clean
 )",
                      top_module(pipeline), sources);
+}
+
+void write_hardware(const std::filesystem::path& folder, const Pipeline& pipeline, const Graph& graph,
+                    const Schedule& schedule, const rtl::Memory& memory,
+                    const std::vector<std::vector<Frame>>& frames) {
+  const auto verilog = write_verilog(pipeline, graph, schedule, memory);
+  for (const auto& [name, text] : verilog) write_file(folder / "verilog" / name, text);
+  write_file(folder / "Makefile", write_makefile(pipeline, verilog));
+  if (frames.empty()) return;
+  for (const auto& [name, text] : write_bench(pipeline, graph, schedule, frames)) write_file(folder / name, text);
 }
 
 }  // namespace pare::imaging

@@ -290,11 +290,7 @@ class TopWriter {
     const Raster r = raster_of(stream);
     const int bits = design_.word_bits(stream.stage), more = whole_bytes(bits) - bits;
     const Signal x = column(stream.raster, r);
-    // an input that goes straight out is there only while it is valid
-    const std::string also = design_.stage(stream.stage).is_input
-                                 ? fmt::format(" & s_axis_{}_tvalid", design_.stage(stream.stage).name)
-                                 : "";
-    module_.line(fmt::format("assign {0}_tvalid = {0}_active & ~{0}_sent{1};", n, also));
+    module_.line(fmt::format("assign {0}_tvalid = {0}_active & ~{0}_sent;", n));
     const std::string value = pixel(stream.stage);
     module_.line(
         fmt::format("assign {}_tdata = {};", n, more ? fmt::format("{{{}, {}}}", literal(0, more), value) : value));
