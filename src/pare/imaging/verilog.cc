@@ -37,7 +37,8 @@ std::map<std::string, std::int64_t> fill_cycles(const Pipeline& pipeline, const 
     if (pipeline.stages[s].is_input) first = std::min(first, schedule.start[s]);
   std::map<std::string, std::int64_t> out;
   for (std::size_t s = 0; s < pipeline.stages.size(); ++s)
-    if (pipeline.stages[s].is_output) out[pipeline.stages[s].name] = schedule.start[s] - first;
+    if (pipeline.stages[s].is_output)
+      out[pipeline.stages[s].name] = std::max<std::int64_t>(schedule.start[s] - first, 0);
   return out;
 }
 

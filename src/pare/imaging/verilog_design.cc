@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "pare/base/error.h"
 
@@ -22,6 +23,13 @@ Design::Design(const Pipeline& pipeline_, const Graph& graph_, const Schedule& s
   for (std::size_t s = 0; s < schedule.start.size(); ++s)  // a stage computes in the cycle before its pixel is there
     origin = std::min(origin, schedule.start[s] - !pipeline.stages[s].is_input);
   for (const Edge& edge : graph.edges) origin = std::min(origin, fetch_start(graph, schedule, edge));
+}
+
+std::int64_t Design::first_input() const {
+  std::int64_t first = std::numeric_limits<std::int64_t>::max();
+  for (std::size_t s = 0; s < pipeline.stages.size(); ++s)
+    if (pipeline.stages[s].is_input) first = std::min(first, start(static_cast<int>(s)));
+  return first;
 }
 
 int Design::source_of(int e) const {

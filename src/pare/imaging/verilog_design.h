@@ -65,6 +65,7 @@ class Design {
   int words(int s) const { return columns(s) / graph.lanes; }
   std::int64_t start(int s) const { return schedule.start[static_cast<std::size_t>(s)] - origin; }
   std::int64_t fetch(int e) const { return fetch_start(graph, schedule, edge(e)) - origin; }
+  std::int64_t first_input() const;  // the least start of an input
   /// The source of the consumer's that the edge is.
   int source_of(int e) const;
   std::vector<int> edges_into(int s) const;

@@ -19,7 +19,10 @@ using rtl::Signal;
 struct Stream {
   int stage = 0;
   bool is_input = false;
-  std::string name, raster;  // of signals
+  std::string name;         // of signals
+  Raster at = {};           // of its pixels at the edge
+  std::string raster = {};  // name
+  std::int64_t delay = 0;   // of an output that would come before the first input
 };
 
 int whole_bytes(int bits) { return (bits + 7) / 8 * 8; }
@@ -33,8 +36,8 @@ class TopWriter {
     for (std::size_t s = 0; s < stages; ++s) {
       const Stage& stage = design_.pipeline.stages[s];
       const int i = static_cast<int>(s);
-      if (stage.is_input) streams_.push_back({i, true, "s_axis_" + stage.name, {}});
-      if (stage.is_output) streams_.push_back({i, false, "m_axis_" + stage.name, {}});
+      if (stage.is_input) streams_.push_back({i, true, "s_axis_" + stage.name});
+      if (stage.is_output) streams_.push_back({i, false, "m_axis_" + stage.name});
     }
     write_ports();
     module_.line("wire reset = ~aresetn;");
@@ -100,7 +103,13 @@ class TopWriter {
 
   /// Every counter that something will ask for, so that they can be declared first.
   void plan_rasters() {
-    for (Stream& stream : streams_) stream.raster = of_stage(stream.stage);
+    const std::int64_t first = design_.first_input();
+    for (Stream& stream : streams_) {
+      const int step = design_.step(stream.stage);
+      stream.at = {std::max(design_.start(stream.stage), first), step, step};
+      stream.delay = stream.at.start - design_.start(stream.stage);
+      stream.raster = raster(stream.at.start, step, step);
+    }
     for (const Buffer& buffer : design_.schedule.buffers) {
       if (!buffer.registers) of_stage(buffer.stage);
       for (const Fetch& fetch : design_.fetches_of(buffer)) plan_fetch(buffer, fetch);
@@ -204,31 +213,23 @@ class TopWriter {
   }
 
   std::string frame_start(const Stream& stream) {
-    const Raster r = raster_of(stream);
+    const Raster& r = stream.at;
     const Signal x = column(stream.raster, r),
                  y{stream.raster + "_row", rtl::index_bits(design_.graph.height / r.row_step)};
     return fmt::format("{} & ({} == {}) & ({} == {})", module_.all(on(stream.raster)), module_.all(x),
                        literal(0, x.width), module_.all(y), literal(0, y.width));
   }
-  Raster raster_of(const Stream& s) const {
-    return {design_.start(s.stage), design_.step(s.stage), design_.step(s.stage)};
-  }
-
-  /// A frame is real or blank from its start on: whoever comes first decides, the others look it up when their own turn
+  /// A frame is real or blank from its start on: the first input decides, the others look it up when their own turn
   /// comes.
   void write_frames() {
-    const auto start = [&](const Stream& s) { return design_.start(s.stage); };
-    const Stream& first = *std::ranges::min_element(streams_, {}, start);
-    const auto first_input = std::ranges::min_element(streams_, {}, [&](const Stream& s) {
-      return s.is_input ? start(s) : std::numeric_limits<std::int64_t>::max();
-    });
+    const auto start = [](const Stream& s) { return s.at.start; };
+    const Stream& first = *std::ranges::find_if(
+        streams_, [&](const Stream& s) { return s.is_input && start(s) == design_.first_input(); });
     const std::int64_t frame = static_cast<std::int64_t>(design_.graph.period()) * design_.graph.height;
-    const std::int64_t longest = std::ranges::max(streams_, {}, start).stage >= 0
-                                     ? start(*std::ranges::max_element(streams_, {}, start)) - start(first)
-                                     : 0;
+    const std::int64_t longest = start(*std::ranges::max_element(streams_, {}, start)) - start(first);
     const int ring = static_cast<int>(longest / frame) + 2, ring_bits = rtl::index_bits(ring);
     module_.line("// frames: real where a pixel waits at their start, else blank if flushed");
-    module_.line(fmt::format("wire waiting = {}_tvalid;", first_input->name));
+    module_.line(fmt::format("wire waiting = {}_tvalid;", first.name));
     module_.line(fmt::format("wire decide = {};", frame_start(first)));
     module_.line("wire go = ~decide | waiting | flush;");
     module_.line(fmt::format("reg {}real_frames;", rtl::vector(ring)));
@@ -287,11 +288,10 @@ class TopWriter {
 
   void write_output(const Stream& stream) {
     const std::string& n = stream.name;
-    const Raster r = raster_of(stream);
     const int bits = design_.word_bits(stream.stage), more = whole_bytes(bits) - bits;
-    const Signal x = column(stream.raster, r);
+    const Signal x = column(stream.raster, stream.at);
     module_.line(fmt::format("assign {0}_tvalid = {0}_active & ~{0}_sent;", n));
-    const std::string value = pixel(stream.stage);
+    const std::string value = stream.delay ? delayed(stream) : pixel(stream.stage);
     module_.line(
         fmt::format("assign {}_tdata = {};", n, more ? fmt::format("{{{}, {}}}", literal(0, more), value) : value));
     module_.line(fmt::format("assign {0}_tuser = {0}_first;", n));
@@ -300,6 +300,19 @@ class TopWriter {
     module_.line("always @(posedge aclk)");
     module_.line(fmt::format("  if (reset | enable) {}_sent <= 1'b0;", n));
     module_.line(fmt::format("  else if ({0}_tvalid & {0}_tready) {0}_sent <= 1'b1;", n));
+  }
+
+  /// A stage that reads only rows far above can be ahead of the input: its frame is not known to be real yet.
+  std::string delayed(const Stream& stream) {
+    const int bits = design_.word_bits(stream.stage);
+    const std::string name = stream.name + "_delayed";
+    const Signal chain = module_.reg(name, static_cast<int>(stream.delay) * bits);
+    const std::string value = pixel(stream.stage);
+    module_.line("always @(posedge aclk)");
+    module_.line(fmt::format(
+        "  if (enable) {} <= {};", name,
+        stream.delay == 1 ? value : fmt::format("{{{}, {}}}", module_.bits(chain, chain.width - bits - 1, 0), value)));
+    return module_.bits(chain, chain.width - 1, chain.width - bits);
   }
 
   void write_buffer_instance(const Buffer& buffer) {
