@@ -15,9 +15,13 @@ class RandomPipeline {
  public:
   explicit RandomPipeline(unsigned seed) : random_(seed), builder_("random_" + std::to_string(seed)) {}
 
-  /// `stages` beside the inputs; offsets up to `reach`.
-  Pipeline make(int inputs, int stages, int reach) {
-    for (int i = 0; i < inputs; ++i) known_.push_back(builder_.input("in" + std::to_string(i), type()));
+  /// `stages` beside the inputs; offsets up to `reach`; with `rates` some stages are half or twice the inputs' size.
+  Pipeline make(int inputs, int stages, int reach, bool rates = false) {
+    rates_ = rates;
+    for (int i = 0; i < inputs; ++i) {
+      known_.push_back(builder_.input("in" + std::to_string(i), type()));
+      steps_.push_back(2);
+    }
     std::vector<std::int64_t> entries(16);
     for (auto& entry : entries) entry = between(-40, 40);
     table_ = builder_.table("table", entries);
@@ -26,14 +30,15 @@ class RandomPipeline {
     return builder_.finish();
   }
 
-  /// Any codes of the inputs' types.
+  /// Any codes of the inputs' types; the size is that of the finest stage.
   std::vector<Frame> frames(const Pipeline& pipeline, int width, int height) {
     std::vector<Frame> out;
     for (const Stage& stage : pipeline.stages) {
       if (!stage.is_input) continue;
       const Range all = codes(stage.type);
-      Frame frame{width, height, stage.type.channels, {}};
-      frame.codes.resize(static_cast<std::size_t>(width * height * stage.type.channels));
+      const int step = steps(pipeline)[static_cast<std::size_t>(&stage - pipeline.stages.data())];
+      Frame frame{width / step, height / step, stage.type.channels, {}};
+      frame.codes.resize(static_cast<std::size_t>(frame.width * frame.height * frame.channels));
       for (auto& code : frame.codes) code = std::uniform_int_distribution<std::int64_t>(all.low, all.high)(random_);
       out.push_back(std::move(frame));
     }
@@ -51,16 +56,19 @@ class RandomPipeline {
   /// Pixels of one or two stages, each out of a rectangle that may lie wholly to one side.
   std::vector<Expr> reads(StageBuilder& stage, int first, int reach) {
     std::vector<Expr> out;
+    const int step = rates_ ? 1 << between(0, 2) : 2;
+    steps_.push_back(step);
     for (int sources = between(1, 2); sources-- > 0;) {
       const auto some = static_cast<std::size_t>(between(0, static_cast<int>(known_.size()) - 1));
       const int from = first >= 0 ? std::exchange(first, -1) : chance() ? known_.back() : known_[some];
+      const int its = steps_[static_cast<std::size_t>(from)];
       const bool point = between(0, 3) == 0;
       const int x0 = point ? 0 : between(-reach, reach), x1 = point ? 0 : between(-reach, reach);
       const int y0 = point ? 0 : between(-reach, reach), y1 = point ? 0 : between(-reach, reach);
       for (int n = between(1, 4); n-- > 0;)
-        out.push_back(stage.read(from, between(std::min(x0, x1), std::max(x0, x1)),
-                                 between(std::min(y0, y1), std::max(y0, y1)),
-                                 between(0, builder_.stage_at(from).type.channels - 1)));
+        out.push_back(stage.read(
+            from, between(std::min(x0, x1), std::max(x0, x1)), between(std::min(y0, y1), std::max(y0, y1)),
+            between(0, builder_.stage_at(from).type.channels - 1), std::max(step / its, 1), std::max(its / step, 1)));
     }
     return out;
   }
@@ -119,7 +127,8 @@ class RandomPipeline {
 
   std::mt19937 random_;
   PipelineBuilder builder_;
-  std::vector<int> known_;
+  std::vector<int> known_, steps_;
+  bool rates_ = false;
   int table_ = 0;
 };
 

@@ -49,6 +49,30 @@ TEST_P(RandomPipelines, EqualTheInterpreter) {
   EXPECT_TRUE(outcome.good) << "seed " << seed << "\n" << outcome.log;
 }
 
+TEST_P(RandomPipelines, OfSeveralSizes) {
+  const unsigned seed = GetParam();
+  RandomPipeline random(1000 + seed);
+  const Pipeline pipeline = random.make(1, 5, 1, true);
+  const int size = 3 * std::ranges::max(steps(pipeline)), width = 2 * size, height = size;
+  const Graph graph = graph_of(pipeline, width, height);
+  const rtl::Memory memory = seed % 2 ? dual_port() : single_port();
+  const Schedule found = schedule(graph, memory);
+  const Outcome outcome = simulate(pipeline, graph, found, memory, several(random, pipeline, width, height));
+  EXPECT_TRUE(outcome.good) << "seed " << seed << "\n" << outcome.log;
+}
+
+TEST_P(RandomPipelines, SeveralPixelsAClock) {
+  const unsigned seed = GetParam();
+  RandomPipeline random(2000 + seed);
+  const Pipeline pipeline = random.make(1, 4, 3);
+  const int lanes = 2 << seed % 3, width = lanes * (8 / lanes + 1), height = 7;
+  const Graph graph = graph_of(pipeline, width, height, lanes);
+  const rtl::Memory memory = seed % 2 ? dual_port() : single_port();
+  const Schedule found = schedule(graph, memory);
+  const Outcome outcome = simulate(pipeline, graph, found, memory, several(random, pipeline, width, height));
+  EXPECT_TRUE(outcome.good) << "seed " << seed << "\n" << outcome.log;
+}
+
 /// PARE_PIPELINES=N runs so many instead of a handful.
 unsigned pipelines() {
   const char* text = std::getenv("PARE_PIPELINES");

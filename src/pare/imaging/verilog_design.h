@@ -100,6 +100,8 @@ bool uses(const Stage& stage, Op op);
 /// A window needs its row to apply the border rule above and below, its column beside.
 bool needs_row(const Design& design, int edge);
 bool needs_column(const Design& design, int edge);
+/// A window keeps columns before the newest; or anything.
+bool has_older(const Design& design, int edge);
 bool has_registers(const Design& design, int edge);
 /// What is fetched is all that is read.
 bool is_wire(const Design& design, int edge);

@@ -127,7 +127,8 @@ class TopWriter {
   }
 
   void plan_fetch(const Buffer& buffer, const Fetch& fetch) {
-    if (!buffer.registers || std::ranges::any_of(fetch.edges, [&](int e) { return design_.edge(e).divide > 1; }))
+    if (!buffer.registers ||
+        std::ranges::any_of(fetch.edges, [&](int e) { return design_.edge(e).divide > 1 && has_older(design_, e); }))
       raster(fetch.start, fetch.column_step, fetch.row_step);
     const bool sparse = design_.step(buffer.stage) > 1;
     if (sparse || std::ranges::any_of(fetch.edges, [&](int e) { return needs_row(design_, e); }))
@@ -360,7 +361,7 @@ class TopWriter {
       ports = {{"clk", "aclk"}, {"enable", "enable"}};
       if (design_.step(edge.producer) > 1) ports.emplace_back("fresh", module_.all(on(next)));
     }
-    if (edge.divide > 1)
+    if (edge.divide > 1 && has_older(design_, e))
       ports.emplace_back("fetching", module_.all(on(raster_name({fetch.start, fetch.column_step, fetch.row_step}))));
     if (needs_row(design_, e))
       ports.emplace_back("row", module_.all({next + "_row", rtl::index_bits(design_.rows(edge.consumer))}));

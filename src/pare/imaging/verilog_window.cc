@@ -65,7 +65,7 @@ class WindowWriter {
       module_.input("enable");
       if (design_.step(edge_.producer) > 1) module_.input("fresh");
     }
-    if (edge_.divide > 1) module_.input("fetching");
+    if (edge_.divide > 1 && has_older(design_, e_)) module_.input("fetching");
     if (needs_row(design_, e_)) module_.input("row", row_bits());
     if (needs_column(design_, e_)) module_.input("column", column_bits());
     fetched_ = module_.watch(module_.input("fetched", edge_.window.height() * word));
@@ -189,10 +189,11 @@ bool needs_column(const Design& design, int e) {
   return std::ranges::any_of(design.taps(e), [&](const Tap& tap) { return !horizontal(design, e, tap).empty(); });
 }
 
-bool has_registers(const Design& design, int e) {
-  return design.edge(e).divide > 1 ||
-         std::ranges::any_of(design.taps(e), [&](const Tap& tap) { return oldest(design, e, tap) > 0; });
+bool has_older(const Design& design, int e) {
+  return std::ranges::any_of(design.taps(e), [&](const Tap& tap) { return oldest(design, e, tap) > 0; });
 }
+
+bool has_registers(const Design& design, int e) { return design.edge(e).divide > 1 || has_older(design, e); }
 
 bool is_wire(const Design& design, int e) { return design.edge(e).window == Window{} && !has_registers(design, e); }
 
