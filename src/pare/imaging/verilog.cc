@@ -1,0 +1,45 @@
+#include "pare/imaging/verilog.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "pare/base/error.h"
+#include "pare/imaging/verilog_design.h"
+
+namespace pare::imaging {
+
+std::string top_module(const Pipeline& pipeline) { return rtl::identifier(pipeline.name) + "_top"; }
+
+std::map<std::string, std::string> write_verilog(const Pipeline& pipeline, const Graph& graph, const Schedule& schedule,
+                                                 const rtl::Memory& memory) {
+  for (const Edge& edge : graph.edges)
+    if (graph.lanes > 1 && edge.multiply * edge.divide > 1)
+      throw Error("several pixels a clock and stages of different sizes do not go together yet", pipeline.name,
+                  "give --lanes 1");
+  const Design design(pipeline, graph, schedule, memory);
+  Modules modules;
+  for (std::size_t s = 0; s < pipeline.stages.size(); ++s)
+    if (!pipeline.stages[s].is_input) write_stage(design, static_cast<int>(s), modules);
+  for (std::size_t e = 0; e < graph.edges.size(); ++e)
+    if (!is_wire(design, static_cast<int>(e))) write_window(design, static_cast<int>(e), modules);
+  for (const Buffer& buffer : schedule.buffers) write_buffer(design, buffer, modules);
+  write_top(design, modules);
+  std::map<std::string, std::string> files;
+  for (auto& [name, text] : modules) files[name + ".v"] = std::move(text);
+  return files;
+}
+
+std::map<std::string, std::int64_t> fill_cycles(const Pipeline& pipeline, const Schedule& schedule) {
+  std::int64_t first = std::numeric_limits<std::int64_t>::max();
+  for (std::size_t s = 0; s < pipeline.stages.size(); ++s)
+    if (pipeline.stages[s].is_input) first = std::min(first, schedule.start[s]);
+  std::map<std::string, std::int64_t> out;
+  for (std::size_t s = 0; s < pipeline.stages.size(); ++s)
+    if (pipeline.stages[s].is_output)
+      out[pipeline.stages[s].name] = std::max<std::int64_t>(schedule.start[s] - first, 0);
+  return out;
+}
+
+}  // namespace pare::imaging

@@ -1,0 +1,105 @@
+#include "pare/imaging/verilog_design.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "pare/base/error.h"
+
+namespace pare::imaging {
+namespace {
+
+int floor_divide(int a, int b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
+
+}  // namespace
+
+Design::Design(const Pipeline& pipeline_, const Graph& graph_, const Schedule& schedule_, const rtl::Memory& memory_)
+    : pipeline(pipeline_),
+      graph(graph_),
+      schedule(schedule_),
+      memory(memory_),
+      prefix(rtl::identifier(pipeline_.name)) {
+  for (std::size_t s = 0; s < schedule.start.size(); ++s)  // a stage computes in the cycle before its pixel is there
+    origin = std::min(origin, schedule.start[s] - !pipeline.stages[s].is_input);
+  for (const Edge& edge : graph.edges) origin = std::min(origin, fetch_start(graph, schedule.start, edge));
+}
+
+std::int64_t Design::first_input() const {
+  std::int64_t first = std::numeric_limits<std::int64_t>::max();
+  for (std::size_t s = 0; s < pipeline.stages.size(); ++s)
+    if (pipeline.stages[s].is_input) first = std::min(first, start(static_cast<int>(s)));
+  return first;
+}
+
+int Design::source_of(int e) const {
+  const auto& sources = stage(edge(e).consumer).sources;
+  return static_cast<int>(std::ranges::find(sources, edge(e).producer, &Source::stage) - sources.begin());
+}
+
+std::vector<int> Design::edges_into(int s) const {
+  std::vector<int> out;
+  for (std::size_t e = 0; e < graph.edges.size(); ++e)
+    if (graph.edges[e].consumer == s) out.push_back(static_cast<int>(e));
+  return out;
+}
+
+std::vector<Fetch> Design::fetches_of(const Buffer& buffer) const {
+  std::vector<Fetch> out;
+  std::size_t reader = 0;
+  for (std::size_t i = 0; i < graph.edges.size(); ++i) {
+    const Edge& edge = graph.edges[i];
+    if (edge.producer != buffer.stage) continue;
+    const int e = static_cast<int>(i);
+    const std::vector<int> ports = buffer.registers ? std::vector<int>{} : buffer.ports.at(reader);
+    ++reader;
+    const auto same = std::ranges::find_if(out, [&](const Fetch& f) {
+      return f.start == fetch(e) && f.multiply == edge.multiply && f.divide == edge.divide && f.ports == ports &&
+             (!buffer.registers || (f.up == edge.window.up && f.down == edge.window.down));
+    });
+    if (same == out.end()) {
+      out.push_back({fetch(e),
+                     step(edge.producer),
+                     step(edge.consumer),
+                     edge.multiply,
+                     edge.divide,
+                     edge.window.up,
+                     edge.window.down,
+                     {e},
+                     ports});
+      continue;
+    }
+    same->up = std::max(same->up, edge.window.up);
+    same->down = std::max(same->down, edge.window.down);
+    same->edges.push_back(e);
+  }
+  return out;
+}
+
+std::vector<Tap> Design::taps(int e) const {
+  std::set<Tap> out;
+  for (const Node& node : stage(edge(e).consumer).nodes)
+    if (node.op == Op::pixel && node.read.source == source_of(e))
+      for (int lane = 0; lane < graph.lanes; ++lane) out.insert({lane, node.read.dy, node.read.dx});
+  return {out.begin(), out.end()};
+}
+
+int Design::newest(int e) const { return floor_divide(graph.lanes - 1 + edge(e).window.right, graph.lanes); }
+
+Place Design::place(int e, int position) const {
+  const int word = floor_divide(position, graph.lanes);
+  return {newest(e) - word, position - word * graph.lanes};
+}
+
+std::string Design::module(const std::string& kind, const std::string& what) const {
+  return fmt::format("{}_{}_{}", prefix, kind, what);
+}
+
+int border_index(int i, int n, Border border) {
+  if (i >= 0 && i < n) return i;
+  if (border == Border::zero) return -1;
+  if (border == Border::replicate) return std::clamp(i, 0, n - 1);
+  return i < 0 ? -i : 2 * (n - 1) - i;
+}
+
+}  // namespace pare::imaging
