@@ -220,7 +220,10 @@ Study compile(const CompileRequest& request) {
   for (const Design& d : others)
     study.candidates.push_back(candidate_of(d, memory, others_s / static_cast<double>(others.size())));
   mark_legal_front(study);
-  if (!request.output.empty()) write_file(request.output / "schedule.json", to_json(graph, best).dump(2) + "\n");
+  if (!request.output.empty()) {
+    write_file(request.output / "schedule.json", to_json(graph, best).dump(2) + "\n");
+    write_file(request.output / "schedule.lp", best.program);
+  }
   return study;
 }
 

@@ -19,7 +19,8 @@ struct CompileRequest {
   std::filesystem::path output;  // folder; empty: nothing is written
 };
 
-/// Candidates are the optimum and the baselines that apply; writes schedule.json.
+/// Candidates are the optimum and the baselines that apply; writes schedule.json, and as schedule.lp the integer program
+/// whose optimum it is.
 study::Study compile(const CompileRequest& request);
 
 /// Starts, fetches, lines, blocks and ports, for those who build from it: docs/imaging.md describes it.
