@@ -15,6 +15,14 @@ namespace {
 
 std::int64_t floor_divide(std::int64_t a, std::int64_t b) { return a / b - (a % b < 0); }
 
+/// Two windows that lie apart leave rows between them alone.
+bool touches(const Graph& graph, const Accessor& a, int offset) {
+  return a.writes() || std::ranges::any_of(a.edges, [&](int e) {
+           const Window& w = graph.edges[static_cast<std::size_t>(e)].window;
+           return -w.up <= offset && offset <= w.down;
+         });
+}
+
 }  // namespace
 
 std::int64_t fetch_start(const Graph& graph, std::span<const std::int64_t> start, const Edge& edge) {
@@ -72,9 +80,10 @@ void for_each_moment(const Graph& graph, int stage, std::span<const Accessor> ac
         if (own % a.step) continue;  // between its rows
         const std::int64_t middle = own / a.step * a.multiply / a.divide;
         for (std::int64_t q = middle - a.up; q <= middle + a.down; ++q) {
+          if (!touches(graph, a, static_cast<int>(q - middle))) continue;
           const std::int64_t line = ((q % lines) + lines) % lines;
-          blocks[line / lines_per_block].push_back({static_cast<int>(i), static_cast<int>(line % lines_per_block), q,
-                                                   static_cast<int>(q - middle)});
+          blocks[line / lines_per_block].push_back(
+              {static_cast<int>(i), static_cast<int>(line % lines_per_block), q, static_cast<int>(q - middle)});
         }
       }
       for (const auto& [block, accesses] : blocks)

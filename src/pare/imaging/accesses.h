@@ -9,12 +9,13 @@
 
 namespace pare::imaging {
 
-/// The stores of a stage, or the fetches of one reader, or of several that start together and so are one.
+/// The stores of a stage, or the fetches of one reader, or of several that start together: a row that two of those read
+/// is read once.
 struct Accessor {
-  std::vector<int> edges;      // of the graph; empty: the writer
-  std::int64_t start = 0;      // cycle of the first column of its own row 0
-  int step = 1;                // rows of the finest stage from one of its rows to the next
-  int up = 0, down = 0;        // rows it touches around the one below its own
+  std::vector<int> edges;  // of the graph; empty: the writer
+  std::int64_t start = 0;  // cycle of the first column of its own row 0
+  int step = 1;            // rows of the finest stage from one of its rows to the next
+  int up = 0, down = 0;    // rows around the one below its own that all it touches lie in
   int multiply = 1, divide = 1;
 
   bool writes() const { return edges.empty(); }
@@ -25,7 +26,7 @@ std::vector<Accessor> accessors(const Graph& graph, std::span<const std::int64_t
 
 struct Access {
   int accessor = 0;
-  int row = 0;  // within the block
+  int row = 0;            // within the block
   std::int64_t line = 0;  // counted without wrapping: the image row
   int offset = 0;         // of that row from the one below the accessor's own
   auto operator<=>(const Access&) const = default;

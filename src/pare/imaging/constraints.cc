@@ -56,7 +56,7 @@ void add_pairs(const Graph& graph, int stage, int lines, const std::vector<Acces
       const Access &x = meeting[i], &y = meeting[j];
       const Accessor &a = all[static_cast<std::size_t>(x.accessor)], &b = all[static_cast<std::size_t>(y.accessor)];
       Literal literal = after(graph, stage, lines, a, x, b, y);
-      // one accessor moves as a whole: only more lines part what it touches in different laps
+      // what one reader touches moves as a whole: only more lines part what lies in different laps
       if (literal.earlier == literal.later && literal.laps <= 0) continue;
       clause.any.push_back(literal);
       if (i > j || a.writes() || b.writes() || x.line != y.line || x.accessor == y.accessor) continue;
@@ -77,7 +77,8 @@ std::vector<Clause> clauses(const Graph& graph, int stage, int lines, const std:
   for (const Access& a : meeting) (all[static_cast<std::size_t>(a.accessor)].writes() ? writes : reads).push_back(a);
   const auto readable = static_cast<std::size_t>(ports.read_write + ports.read);
   const auto most = static_cast<std::size_t>(ports.all());
-  // too many readers, or too many of all beside the writer: every set of one too many, neighbours only where they are many
+  // too many readers, or too many of all beside the writer: every set of one too many, neighbours only where they are
+  // many
   const bool of_readers = reads.size() > readable;
   const std::size_t take = of_readers ? readable + 1 : most + 1 - writes.size();
   std::vector<Clause> out;

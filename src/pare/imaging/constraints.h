@@ -10,19 +10,21 @@
 
 namespace pare::imaging {
 
-/// One way in which two accesses of a block are apart: start[later] - start[earlier] + lines * laps >= least, or, of two
-/// fetches, both start together.
+/// One way in which two accesses of a block are apart: start[later] - start[earlier] + lines * laps >= least, or, of
+/// two fetches, both start together.
 struct Literal {
   int earlier = 0, later = 0;  // stages
   std::int64_t laps = 0;       // cycles for each line of the buffer
   std::int64_t least = 0;
   bool together = false;  // start[later] - start[earlier] == least
+  bool operator==(const Literal&) const = default;
 };
 
 /// One of the literals holds, or the buffer is registers.
 struct Clause {
   int stage = 0;
   std::vector<Literal> any;
+  bool operator==(const Clause&) const = default;
 };
 
 /// What can keep accesses that now meet in one block apart: of every `count` of them some two must be. Empty lists of

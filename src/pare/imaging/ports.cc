@@ -77,9 +77,9 @@ void assign_ports(const Graph& graph, std::span<const std::int64_t> start, Buffe
       buffer.ports.back().push_back(assignment.port((all.size() - 1) * group + row));
     return;
   }
-  throw Error("accesses of '" + graph.stages[static_cast<std::size_t>(buffer.stage)].name +
-                  "' cannot keep to a port each",
-              "schedule", "take a memory of one port more");
+  throw Error(
+      "accesses of '" + graph.stages[static_cast<std::size_t>(buffer.stage)].name + "' cannot keep to a port each",
+      "schedule", "take a memory of one port more");
 }
 
 }  // namespace pare::imaging

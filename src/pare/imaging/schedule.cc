@@ -128,14 +128,16 @@ void Scheduler::add_line(int stage, solve::Program& program) {
     program.add_row({{consumer, 1}, {producer, -1}}, Sense::at_least, static_cast<double>(dependency(graph_, edge)));
     program.add_row({{line.lifetime, 1}, {consumer, -1}, {producer, 1}}, Sense::at_least, kept - 1);
     if (!registers) {
-      program.add_row({{line.lines, row * memory_.lines_per_block}, {consumer, -1}, {producer, 1}}, Sense::at_least, kept);
+      program.add_row({{line.lines, row * memory_.lines_per_block}, {consumer, -1}, {producer, 1}}, Sense::at_least,
+                      kept);
       program.add_row({{line.lines, 1.0 * memory_.lines_per_block}}, Sense::at_least, edge.window.height());
       continue;
     }
     // C8: lines, or a distance that registers hold
     const double most_kept = static_cast<double>(horizon_) + kept;
-    program.add_row({{line.lines, row * memory_.lines_per_block}, {consumer, -1}, {producer, 1}, {line.registers, -most_kept}},
-                    Sense::at_least, kept - most_kept);
+    program.add_row(
+        {{line.lines, row * memory_.lines_per_block}, {consumer, -1}, {producer, 1}, {line.registers, -most_kept}},
+        Sense::at_least, kept - most_kept);
     program.add_row({{line.lines, 1}, {line.registers, -1}}, Sense::at_least, 0);
     const double look_ahead = graph_.look_ahead(edge);
     program.add_row({{consumer, 1}, {producer, -1}, {line.registers, -static_cast<double>(horizon_)}}, Sense::at_most,
@@ -220,8 +222,9 @@ std::vector<Buffer> Scheduler::buffers(const std::vector<double>& values) const 
     b.registers = line.registers >= 0 && values[static_cast<std::size_t>(line.registers)] < 0.5;
     if (b.registers) {
       for (const int e : line.edges)
-        b.depth = std::max(b.depth, static_cast<int>(fetch_start(graph_, start, graph_.edges[static_cast<std::size_t>(e)]) -
-                                                     start[static_cast<std::size_t>(line.stage)]));
+        b.depth =
+            std::max(b.depth, static_cast<int>(fetch_start(graph_, start, graph_.edges[static_cast<std::size_t>(e)]) -
+                                               start[static_cast<std::size_t>(line.stage)]));
       b.lines_per_block = 1;
     } else {
       b.lines = memory_.lines_per_block * static_cast<int>(std::lround(values[static_cast<std::size_t>(line.lines)]));
@@ -245,19 +248,21 @@ bool Scheduler::learn(const std::vector<double>& values) {
       const rtl::Ports& p = memory_.ports;
       if (reads <= p.read_write + p.read && writes <= p.read_write + p.write && reads + writes <= p.all()) return true;
       for (Clause& clause : clauses(graph_, buffer.stage, buffer.lines, all, meeting, p)) {
-        const bool possible =
-            std::ranges::find(lines_, buffer.stage, &Line::stage)->registers >= 0 ||
-            std::ranges::any_of(clause.any, [&](const Literal& l) { return slack(l).has_value(); });
+        const bool possible = std::ranges::find(lines_, buffer.stage, &Line::stage)->registers >= 0 ||
+                              std::ranges::any_of(clause.any, [&](const Literal& l) { return slack(l).has_value(); });
         if (!possible)
-          throw Error(fmt::format("{}: starting later does not help",
-                                  conflict(graph_, start, buffer, memory_.ports)),
+          throw Error(fmt::format("{}: starting later does not help", conflict(graph_, start, buffer, memory_.ports)),
                       memory_.name, suggestion());
+        if (std::ranges::find(clauses_, clause) != clauses_.end()) continue;
         clauses_.push_back(std::move(clause));
         ++added;
       }
       return added == 0;
     });
-    any = any || added > 0;
+    if (added == 0)
+      throw Error("the solver breaks a rule: " + conflict(graph_, start, buffer, memory_.ports), "schedule",
+                  "report this pipeline");
+    any = true;
   }
   return any;
 }
@@ -288,7 +293,8 @@ solve::Solution Scheduler::solve(std::optional<double> most_cost, const solve::S
     }
   }
   if (known) return *known;
-  throw Error(fmt::format("no schedule was found in {} rounds", most_rounds), "schedule", "take a memory of more ports");
+  throw Error(fmt::format("no schedule was found in {} rounds", most_rounds), "schedule",
+              "take a memory of more ports");
 }
 
 void Scheduler::finish(Schedule& out, const solve::Solution& best) const {
@@ -305,8 +311,7 @@ void Scheduler::finish(Schedule& out, const solve::Solution& best) const {
     }
     assign_ports(graph_, out.start, b, memory_.ports);
     b.bits = std::int64_t{b.lines} * words(b.stage) * bits;
-    b.blocks = b.lines / b.lines_per_block *
-               rtl::blocks_for(memory_, b.lines_per_block * words(b.stage), bits);
+    b.blocks = b.lines / b.lines_per_block * rtl::blocks_for(memory_, b.lines_per_block * words(b.stage), bits);
   }
 }
 

@@ -28,8 +28,8 @@ struct Buffer {
 struct Schedule {
   std::vector<std::int64_t> start;  // [stages], cycle of the first pixel; the least start or fetch is 0
   std::vector<Buffer> buffers;      // of stages that are read, in the order of stages
-  double objective = 0;  // in the units of what was minimised
-  double bound = 0;  // no schedule is better than this; equal to objective where it is proven
+  double objective = 0;             // in the units of what was minimised
+  double bound = 0;                 // no schedule is better than this; equal to objective where it is proven
   int rounds = 0;                   // of adding constraints
   double solver_s = 0;
   std::string program;  // the last integer program, in LP format
