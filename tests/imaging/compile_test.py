@@ -96,6 +96,18 @@ class Compile(command.CommandTest):
             self.assertEqual(s["fill_cycles"], start["o"] - start["i"])
             self.assertEqual(s["fill_cycles"], self.candidates["optimum"]["details"]["fill_cycles"])
 
+    def test_relays_need_no_more_than_any_baseline_of_whole_lines(self):
+        for pipe in ("harris-m", "unsharp-m", "xcorr-m", "denoise-m"):
+            for memory, group in MEMORIES:
+                study = self.compiled(EXAMPLES / f"{pipe}.pipe", memory, "--coalesce", group, "--objective", "bits", "--relays")
+                best = self.cost("memory_bits", study["chosen"])
+                self.assertLessEqual(best, self.cost("memory_bits"))
+                for name in ("asap", "darkroom", "fixynn"):
+                    if "ports" not in self.candidates[name]["decision"]:
+                        self.assertLessEqual(best, self.cost("memory_bits", name), f"{pipe} {memory} {group} {name}")
+                # schedule.json is of the chosen one
+                self.assertEqual(sum(b.get("bits", 0) for b in self.schedule["buffers"]), best)
+
     def test_the_same_twice(self):
         def known():
             study = self.compiled(EXAMPLES / "denoise-m.pipe", "ice40")

@@ -1,6 +1,7 @@
 // imaging compile: the schedule of least memory, beside the baselines.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "pare/cli/verb_imaging.h"
@@ -35,6 +36,7 @@ void add_imaging_compile(CLI::App& imaging_verb, const Global& global) {
   verb->add_option("--time-limit", r->schedule.time_limit_s, "seconds for the schedule, then the best so far is given")
       ->check(CLI::Range(0.1, 1e6))
       ->capture_default_str();
+  verb->add_flag("--relays", r->relays, "also add stages that pass pixels on, where that saves memory");
   verb->callback([r, &global] {
     r->schedule.objective = imaging::parse_objective(r->objective);
     if (r->lines_per_block) r->coalesce = r->lines_per_block;
@@ -44,9 +46,9 @@ void add_imaging_compile(CLI::App& imaging_verb, const Global& global) {
     if (global.json || global.quiet) return;
     for (const study::Candidate& c : study.candidates)
       if (c.details.contains("note")) fmt::print("{}: {}\n", c.name, c.details["note"].get<std::string>());
-    const auto& optimum = study.candidates[0].details;
+    const auto chosen = std::ranges::find(study.candidates, study.chosen, &study::Candidate::name);
     fmt::print("the first pixel comes out {} cycles after the first went in, a frame takes {}\n",
-               optimum["fill_cycles"].get<std::int64_t>(), optimum["frame_cycles"].get<std::int64_t>());
+               chosen->details["fill_cycles"].get<std::int64_t>(), chosen->details["frame_cycles"].get<std::int64_t>());
   });
 }
 

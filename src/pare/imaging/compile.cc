@@ -110,6 +110,20 @@ void check_fits(const Schedule& schedule, const rtl::Memory& memory) {
                 memory.name, "take a narrower image or a larger memory");
 }
 
+Candidate scheduled_candidate(const Compiled& compiled, const char* name, const CompileRequest& request,
+                              const rtl::Memory& memory, double seconds) {
+  const auto& [pipeline, graph, schedule] = compiled;
+  Design design = design_of(graph, schedule, memory);
+  design.name = name;
+  Candidate c = candidate_of(design, memory, seconds);
+  c.decision["objective"] = imaging::name(request.schedule.objective);
+  const double gap = schedule.objective > 0 ? 100 * (schedule.objective - schedule.bound) / schedule.objective : 0;
+  c.costs.push_back({"gap", gap, "%", Better::lower, Provenance::counted, {}});
+  c.details["fill_cycles"] = fill(graph, schedule.start);
+  c.details["frame_cycles"] = std::int64_t{graph.period()} * graph.height;
+  return c;
+}
+
 Json conditions_of(const CompileRequest& request, const rtl::Memory& memory, const Schedule& schedule) {
   Json c{
       {"width", request.width},
@@ -196,33 +210,36 @@ Json to_json(const Graph& graph, const Schedule& schedule) {
 Study compile(const CompileRequest& request) {
   const std::string text = read_file(request.pipeline, most_source_bytes);
   const rtl::Memory memory = memory_of(request);
-  Graph graph;
-  Schedule best;
+  Compiled best;
   const double seconds = seconds_of([&] {
-    const Pipeline pipeline = parse_pipeline(text, request.pipeline.string(), request.pipeline.stem().string());
-    graph = graph_of(pipeline, request.width, request.height, request.lanes);
-    best = schedule(graph, memory, request.schedule);
+    best.pipeline = parse_pipeline(text, request.pipeline.string(), request.pipeline.stem().string());
+    best.graph = graph_of(best.pipeline, request.width, request.height, request.lanes);
+    best.schedule = schedule(best.graph, memory, request.schedule);
   });
-  check_fits(best, memory);
+  const Graph graph = best.graph;
   Study study{.verb = "imaging compile",
               .workload = {"pipeline", request.pipeline.string(), content_hash(text)},
-              .conditions = conditions_of(request, memory, best),
+              .conditions = conditions_of(request, memory, best.schedule),
               .chosen = "optimum"};
-  study.candidates.push_back(candidate_of(design_of(graph, best, memory), memory, seconds));
-  Candidate& optimum = study.candidates.back();
-  optimum.decision["objective"] = name(request.schedule.objective);
-  const double gap = best.objective > 0 ? 100 * (best.objective - best.bound) / best.objective : 0;
-  optimum.costs.push_back({"gap", gap, "%", Better::lower, Provenance::counted, {}});
-  optimum.details["fill_cycles"] = fill(graph, best.start);
-  optimum.details["frame_cycles"] = std::int64_t{graph.period()} * graph.height;
+  study.candidates.push_back(scheduled_candidate(best, "optimum", request, memory, seconds));
+  if (request.relays) {
+    Compiled relayed;
+    const double more_s = seconds_of([&] { relayed = relay(best, memory, request.schedule); });
+    if (relayed.schedule.objective < best.schedule.objective) {
+      study.candidates.push_back(scheduled_candidate(relayed, "relayed", request, memory, seconds + more_s));
+      best = std::move(relayed);
+      study.chosen = "relayed";
+    }
+  }
+  check_fits(best.schedule, memory);
   std::vector<Design> others;
   const double others_s = seconds_of([&] { others = baselines(graph, memory); });
   for (const Design& d : others)
     study.candidates.push_back(candidate_of(d, memory, others_s / static_cast<double>(others.size())));
   mark_legal_front(study);
   if (!request.output.empty()) {
-    write_file(request.output / "schedule.json", to_json(graph, best).dump(2) + "\n");
-    write_file(request.output / "schedule.lp", best.program);
+    write_file(request.output / "schedule.json", to_json(best.graph, best.schedule).dump(2) + "\n");
+    write_file(request.output / "schedule.lp", best.schedule.program);
   }
   return study;
 }

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "pare/imaging/schedule.h"
+#include "pare/imaging/relay.h"
 #include "pare/study/study.h"
 
 namespace pare::imaging {
@@ -16,11 +16,12 @@ struct CompileRequest {
   int lanes = 1;                // pixels a clock
   std::optional<int> coalesce;  // lines that share a block; otherwise the memory says
   ScheduleOptions schedule = {};
+  bool relays = false;           // also add stages that pass pixels on, where they save memory
   std::filesystem::path output;  // folder; empty: nothing is written
 };
 
-/// Candidates are the optimum and the baselines that apply; writes schedule.json, and as schedule.lp the integer program
-/// whose optimum it is.
+/// Candidates are the optimum, with relays too where they are asked for, and the baselines that apply. Writes
+/// schedule.json of the chosen one, and as schedule.lp the integer program whose optimum it is.
 study::Study compile(const CompileRequest& request);
 
 /// Starts, fetches, lines, blocks and ports, for those who build from it: docs/imaging.md describes it.

@@ -99,7 +99,8 @@ const Candidate* baseline(const Study& study) {
   if (study.verb == "cluster plan") return &study.candidates.back();
   if (study.verb == "imaging compile")
     for (const Candidate& c : study.candidates)
-      if (c.name != study.chosen && c.decision.is_object() && !c.decision.contains("ports")) return &c;
+      if (c.name != study.chosen && c.name != "optimum" && c.decision.is_object() && !c.decision.contains("ports"))
+        return &c;
   const auto found = std::ranges::find_if(study.candidates, [](const Candidate& c) { return method(c) == "float32"; });
   return found == study.candidates.end() ? &study.candidates.front() : &*found;
 }
@@ -224,7 +225,7 @@ std::string method(const Candidate& candidate) {
 int style_of(const std::string& name) {
   if (name == "float32") return draw::reference_style;
   static const std::vector<std::string> formats{"ant", "int", "float", "flint", "pot", "mixed"},
-      designs{"optimum", "asap", "darkroom", "soda", "fixynn"};
+      designs{"optimum", "asap", "darkroom", "soda", "fixynn", "relayed"};
   for (const auto* known : {&formats, &designs})
     if (const auto found = std::ranges::find(*known, name); found != known->end())
       return static_cast<int>(found - known->begin());
