@@ -109,6 +109,15 @@ std::optional<std::int64_t> Following::least(int a, int b) const {
   return least_[static_cast<std::size_t>(a) * count_ + static_cast<std::size_t>(b)];
 }
 
+void Following::add(int a, int b, std::int64_t least) {
+  for (std::size_t i = 0; i < count_; ++i)
+    for (std::size_t j = 0; j < count_; ++j) {
+      const auto before = this->least(static_cast<int>(i), a), behind = this->least(b, static_cast<int>(j));
+      auto& to = least_[i * count_ + j];
+      if (before && behind) to = std::max(to.value_or(INT64_MIN), *before + least + *behind);
+    }
+}
+
 std::int64_t dependency(const Graph& graph, const Edge& edge) {
   return graph.look_ahead(edge) + edge.window.down * pitch(graph, edge.producer) + 1;
 }

@@ -32,11 +32,15 @@ struct Clause {
 std::vector<Clause> clauses(const Graph& graph, int stage, int lines, const std::vector<Accessor>& accessors,
                             const std::vector<Access>& meeting, const rtl::Ports& ports);
 
-/// The least start[b] - start[a] that dependencies alone imply, [stages][stages]; nothing where b need not follow a.
+/// The least start[b] - start[a] that is implied, [stages][stages]; nothing where b need not follow a. First by
+/// dependencies alone.
 class Following {
  public:
   explicit Following(const Graph& graph);
   std::optional<std::int64_t> least(int a, int b) const;
+  /// From now on start[b] - start[a] >= least, which must be possible.
+  void add(int a, int b, std::int64_t least);
+  bool operator==(const Following&) const = default;
 
  private:
   std::size_t count_;

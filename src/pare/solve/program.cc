@@ -44,6 +44,7 @@ Solution Program::solve(double time_limit_s) const {
   const std::unique_ptr<Cbc_Model, decltype(&Cbc_deleteModel)> model(Cbc_newModel(), Cbc_deleteModel);
   Cbc_setLogLevel(model.get(), 0);
   Cbc_setParameter(model.get(), "logLevel", "0");
+  Cbc_setParameter(model.get(), "timeMode", "elapsed");
   Cbc_setParameter(model.get(), "seconds", fmt::format("{}", std::max(0.01, time_limit_s)).c_str());
   // rows that a binary switches off hold factors of 1e5: a hundred-thousandth of one must not switch them
   Cbc_setParameter(model.get(), "integerTolerance", "1e-9");
