@@ -41,15 +41,38 @@ inline rtl::Memory memory(rtl::Ports ports, int lines_per_block = 1, int registe
 constexpr rtl::Ports single{.read_write = 1}, simple_dual{.read = 1, .write = 1}, dual{.read_write = 2},
     one_write_two_reads{.read = 2, .write = 1}, unlimited{.read_write = 99};
 
+/// Whether each access can have a port of its own for good: all ways to give them out. An access is a reader (or the
+/// writer, -1) and a row of the block.
+using PortUser = std::pair<int, std::int64_t>;
+inline bool ports_exist(const std::set<std::pair<PortUser, PortUser>>& together, const std::vector<PortUser>& users,
+                        const rtl::Ports& ports, std::map<PortUser, int>& given) {
+  if (given.size() == users.size()) return true;
+  const PortUser user = users[given.size()];
+  for (int port = 0; port < ports.all(); ++port) {
+    const bool writes = port < ports.read_write || port >= ports.read_write + ports.read,
+               reads = port < ports.read_write + ports.read;
+    const bool taken = std::ranges::any_of(given, [&, user = user](const auto& other) {
+      return other.second == port && (together.contains({user, other.first}) || together.contains({other.first, user}));
+    });
+    if (taken || !(user.first < 0 ? writes : reads)) continue;
+    given[user] = port;
+    if (ports_exist(together, users, ports, given)) return true;
+    given.erase(user);
+  }
+  return false;
+}
+
 /// One buffer, cycle by cycle from the first write on: which cell holds which row, and how often each block is touched.
-/// Readers that start together with the same rates are one.
+/// Readers that start together with the same rates are one. With `own_ports` no access may ever change its port.
 inline std::string simulate(const Graph& g, const std::vector<std::int64_t>& start, int stage, int lines, int per_block,
-                            const rtl::Ports& ports) {
+                            const rtl::Ports& ports, bool own_ports = false) {
   struct Reader {
     std::int64_t start;
     int step, multiply, divide;
     std::set<int> rows;
+    int number = 0;
   };
+  std::set<std::pair<PortUser, PortUser>> together;
   std::map<std::tuple<std::int64_t, int, int>, Reader> readers;
   std::int64_t last = 0;
   for (const Edge& e : g.edges) {
@@ -58,6 +81,7 @@ inline std::string simulate(const Graph& g, const std::vector<std::int64_t>& sta
     const int step = g.stages[static_cast<std::size_t>(e.consumer)].step;
     Reader& r =
         readers.emplace(std::tuple(at, e.multiply, e.divide), Reader{at, step, e.multiply, e.divide, {}}).first->second;
+    r.number = e.consumer;
     for (int row = -e.window.up; row <= e.window.down; ++row) r.rows.insert(row);
     last = std::max(last, at);
   }
@@ -68,11 +92,12 @@ inline std::string simulate(const Graph& g, const std::vector<std::int64_t>& sta
   for (const auto& [key, r] : readers) turn = std::lcm(turn, r.multiply);
   const std::int64_t until = last + (3 * turn + 8) * pitch * row;
   for (std::int64_t t = std::min<std::int64_t>(from, 0); t < until; ++t) {
-    std::map<std::int64_t, std::pair<int, int>> touched;  // block -> reads, writes
+    std::map<std::int64_t, std::vector<PortUser>> touched;  // by block
     const bool writing = t >= from && (t - from) / row % pitch == 0 && (t - from) % row % pitch == 0;
     const std::int64_t written = (t - from) / row / pitch, column = (t - from) % row;
     // a port is a line's for a whole row, so that one map serves all columns
-    if (t >= from && (t - from) / row % pitch == 0) touched[written % lines / per_block].second += 1;
+    if (t >= from && (t - from) / row % pitch == 0)
+      touched[written % lines / per_block].emplace_back(-1, written % lines % per_block);
     for (const auto& [key, r] : readers) {
       if (t < r.start || (t - r.start) / row % r.step) continue;
       const std::int64_t own = (t - r.start) / row / r.step, middle = own * r.multiply / r.divide;
@@ -80,20 +105,26 @@ inline std::string simulate(const Graph& g, const std::vector<std::int64_t>& sta
       for (const int row_offset : r.rows) {
         const std::int64_t q = middle + row_offset;
         if (q < 0) continue;
-        touched[q % lines / per_block].first += 1;
+        touched[q % lines / per_block].emplace_back(r.number, q % lines % per_block);
         if (x % pitch) continue;
         const auto cell = cells.find({q % lines, x});
         if (cell == cells.end() || cell->second != q) return "row " + std::to_string(q) + " is not there";
         if (writing && written % lines == q % lines && column == x) return "a cell is read and written at once";
       }
     }
-    for (const auto& [block, count] : touched)
-      if (count.first > ports.read_write + ports.read || count.second > ports.read_write + ports.write ||
-          count.first + count.second > ports.all())
+    for (const auto& [block, users] : touched) {
+      const auto writes = std::ranges::count(users, -1, &PortUser::first), all = std::ssize(users);
+      if (all - writes > ports.read_write + ports.read || writes > ports.read_write + ports.write || all > ports.all())
         return "too many accesses";
+      for (std::size_t i = 1; own_ports && i < users.size(); ++i)
+        for (std::size_t j = 0; j < i; ++j) together.emplace(users[j], users[i]);
+    }
     if (writing) cells[{written % lines, column}] = written;
   }
-  return "";
+  std::set<PortUser> users;
+  for (const auto& [a, b] : together) users.insert({a, b});
+  std::map<PortUser, int> given;
+  return ports_exist(together, {users.begin(), users.end()}, ports, given) ? "" : "ports would have to change";
 }
 
 /// The seven published pipelines (specification, section 7).

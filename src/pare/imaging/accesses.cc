@@ -23,7 +23,18 @@ bool touches(const Graph& graph, const Accessor& a, int offset) {
          });
 }
 
+std::ptrdiff_t writers(std::span<const Accessor> accessors, const std::vector<Access>& meeting) {
+  return std::ranges::count_if(
+      meeting, [&](const Access& a) { return accessors[static_cast<std::size_t>(a.accessor)].writes(); });
+}
+
 }  // namespace
+
+bool allowed(std::span<const Accessor> accessors, const std::vector<Access>& meeting, const rtl::Ports& ports) {
+  const auto writes = writers(accessors, meeting), reads = std::ssize(meeting) - writes;
+  return reads <= ports.read_write + ports.read && writes <= ports.read_write + ports.write &&
+         reads + writes <= ports.all();
+}
 
 std::int64_t fetch_start(const Graph& graph, std::span<const std::int64_t> start, const Edge& edge) {
   return start[static_cast<std::size_t>(edge.consumer)] - graph.look_ahead(edge);
@@ -119,13 +130,10 @@ std::string conflict(const Graph& graph, std::span<const std::int64_t> start, co
   if (buffer.registers) return "";
   std::string found;
   for_each_moment(graph, buffer.stage, all, buffer.lines, buffer.lines_per_block, [&](const auto& accesses) {
-    const auto writes = std::ranges::count_if(
-        accesses, [&](const Access& a) { return all[static_cast<std::size_t>(a.accessor)].writes(); });
-    const auto reads = std::ssize(accesses) - writes;
-    if (reads <= ports.read_write + ports.read && writes <= ports.read_write + ports.write &&
-        reads + writes <= ports.all())
-      return true;
-    found = fmt::format("a block of '{}' is read {} and written {} times in a cycle", stage.name, reads, writes);
+    if (allowed(all, accesses, ports)) return true;
+    const auto writes = writers(all, accesses);
+    found = fmt::format("a block of '{}' is read {} and written {} times in a cycle", stage.name,
+                        std::ssize(accesses) - writes, writes);
     return false;
   });
   return found;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "pare/imaging/graph.h"
+#include "pare/rtl/memory.h"
 
 namespace pare::imaging {
 
@@ -31,6 +32,9 @@ struct Access {
   int offset = 0;         // of that row from the one below the accessor's own
   auto operator<=>(const Access&) const = default;
 };
+
+/// Whether a block's ports can do all that meets in it.
+bool allowed(std::span<const Accessor> accessors, const std::vector<Access>& meeting, const rtl::Ports& ports);
 
 /// Calls `see` with what touches one group of blocks at one time, for every time and group that differ, once the
 /// pipeline is full; until it says false. Rows of an image that has no end.

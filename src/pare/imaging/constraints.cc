@@ -93,6 +93,13 @@ std::vector<Clause> clauses(const Graph& graph, int stage, int lines, const std:
   return out;
 }
 
+Clause apart(const Graph& graph, int stage, int lines, const std::vector<Accessor>& all,
+             const std::vector<std::pair<Access, Access>>& meeting) {
+  Clause clause{.stage = stage};
+  for (const auto& [a, b] : meeting) add_pairs(graph, stage, lines, all, {a, b}, clause);
+  return clause;
+}
+
 Following::Following(const Graph& graph) : count_(graph.stages.size()), least_(count_ * count_) {
   for (std::size_t i = 0; i < count_; ++i) least_[i * count_ + i] = 0;
   // edges lie in the order of their consumers, producers come before them

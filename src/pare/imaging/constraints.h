@@ -2,6 +2,7 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "pare/imaging/accesses.h"
@@ -31,6 +32,10 @@ struct Clause {
 /// literals mean that nothing can.
 std::vector<Clause> clauses(const Graph& graph, int stage, int lines, const std::vector<Accessor>& accessors,
                             const std::vector<Access>& meeting, const rtl::Ports& ports);
+
+/// That some two of these, which now meet in one block, come apart.
+Clause apart(const Graph& graph, int stage, int lines, const std::vector<Accessor>& accessors,
+             const std::vector<std::pair<Access, Access>>& meeting);
 
 /// The least start[b] - start[a] that is implied, [stages][stages]; nothing where b need not follow a. First by
 /// dependencies alone.

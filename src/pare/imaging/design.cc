@@ -42,12 +42,7 @@ std::optional<Buffer> least_lines(const Graph& graph, std::span<const std::int64
   const int groups = static_cast<int>((kept + row * group - 1) / (row * group));
   for (int more = 0; more <= 2; ++more) {
     Buffer b{.stage = stage, .lines = (groups + more) * group, .lines_per_block = group};
-    if (!conflict(graph, start, b, ports).empty()) continue;
-    try {
-      assign_ports(graph, start, b, ports);
-      return b;
-    } catch (const Error&) {  // no port for each access that never changes
-    }
+    if (conflict(graph, start, b, ports).empty() && assign_ports(graph, start, b, ports).empty()) return b;
   }
   return std::nullopt;
 }

@@ -16,6 +16,19 @@ using solve::Term;
 
 std::int64_t ceil_divide(std::int64_t a, std::int64_t b) { return a / b + (a % b > 0); }
 
+/// Whether b holds wherever a does, by their own words.
+bool implies(const Literal& a, const Literal& b) {
+  if (a.earlier != b.earlier || a.later != b.later || a.laps != b.laps) return false;
+  return b.together ? a.together && a.least == b.least : a.least >= b.least;
+}
+
+/// Whether the second of two clauses holds wherever the first does.
+bool implies(const std::vector<Literal>& a, const std::vector<Literal>& b) {
+  return std::ranges::all_of(a, [&](const Literal& l) {
+    return std::ranges::any_of(b, [&](const Literal& other) { return implies(l, other); });
+  });
+}
+
 }  // namespace
 
 Formulation::Formulation(const Graph& graph, const rtl::Memory& memory, Objective objective)
@@ -90,7 +103,11 @@ std::optional<double> Formulation::slack(const Literal& literal) const {
 
 std::vector<Literal> Formulation::possible_literals(const Clause& clause) const {
   std::vector<Literal> out;
-  std::ranges::copy_if(clause.any, std::back_inserter(out), [&](const Literal& l) { return slack(l).has_value(); });
+  for (const Literal& l : clause.any) {
+    if (!slack(l) || std::ranges::any_of(out, [&](const Literal& other) { return implies(l, other); })) continue;
+    std::erase_if(out, [&](const Literal& other) { return implies(other, l); });
+    out.push_back(l);
+  }
   return out;
 }
 
@@ -99,16 +116,28 @@ bool Formulation::possible(const Clause& clause) const {
          !possible_literals(clause).empty();
 }
 
-bool Formulation::add(Clause clause) {
-  if (std::ranges::find(clauses_, clause) != clauses_.end()) return false;
-  clauses_.push_back(std::move(clause));
-  return true;
+bool Formulation::knows(const Clause& clause) const { return std::ranges::find(clauses_, clause) != clauses_.end(); }
+
+void Formulation::add(Clause clause) {
+  if (!knows(clause)) clauses_.push_back(std::move(clause));
 }
 
 Following Formulation::with(const Literal& literal) const {
   Following out = following_;
   if (literal.laps == 0) out.add(literal.earlier, literal.later, literal.least);
   if (literal.together) out.add(literal.later, literal.earlier, -literal.least);
+  return out;
+}
+
+std::vector<Clause> Formulation::choices() const {
+  std::vector<Clause> out;
+  for (const Clause& clause : clauses_) {
+    Clause next{.stage = clause.stage, .any = possible_literals(clause)};
+    const auto same_buffer = [&](const Clause& other) { return other.stage == next.stage; };
+    if (std::ranges::any_of(out, [&](const Clause& o) { return same_buffer(o) && implies(o.any, next.any); })) continue;
+    std::erase_if(out, [&](const Clause& o) { return same_buffer(o) && implies(next.any, o.any); });
+    out.push_back(std::move(next));
+  }
   return out;
 }
 
@@ -140,7 +169,8 @@ Program Formulation::program() {
   for (std::size_t s = 0; s < graph_.stages.size(); ++s)
     program.add_variable(0, static_cast<double>(horizon_), true, fmt::format("s{}", s));
   for (Line& line : lines_) add_line(line, program);
-  for (std::size_t i = 0; i < clauses_.size(); ++i) add_clause(clauses_[i], i, program);
+  const auto choices = this->choices();
+  for (std::size_t i = 0; i < choices.size(); ++i) add_clause(choices[i], i, program);
   return program;
 }
 
@@ -176,13 +206,12 @@ void Formulation::add_line(Line& line, Program& program) const {
 /// One of its literals is chosen, unless the buffer is registers, and what is chosen holds.
 void Formulation::add_clause(const Clause& clause, std::size_t number, Program& program) const {
   const Line& line = *std::ranges::find(lines_, clause.stage, &Line::stage);
-  const auto literals = possible_literals(clause);
   std::vector<Term> holds;
-  for (std::size_t i = 0; i < literals.size(); ++i) {
+  for (std::size_t i = 0; i < clause.any.size(); ++i) {
     holds.push_back({program.add_variable(0, 1, true, fmt::format("c{}_{}", number, i)), 1});
-    add_literal(literals[i], line, holds.back().variable, program);
+    add_literal(clause.any[i], line, holds.back().variable, program);
   }
-  add_bounds(line, literals, holds, program);
+  add_bounds(line, clause.any, holds, program);
   holds.push_back({line.registers, -1});
   program.add_row(holds, Sense::equal, 0);
 }

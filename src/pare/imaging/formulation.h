@@ -29,8 +29,9 @@ class Formulation {
 
   /// Whether some schedule may satisfy it.
   bool possible(const Clause& clause) const;
-  /// From now on part of the program; whether it was not yet.
-  bool add(Clause clause);
+  bool knows(const Clause& clause) const;
+  /// From now on part of the program.
+  void add(Clause clause);
 
   solve::Program program();
   /// Of the last program.
@@ -57,7 +58,10 @@ class Formulation {
 
   /// How far a literal that does not hold may be missed, or nothing where distances rule it out.
   std::optional<double> slack(const Literal& literal) const;
+  /// Without those that imply another.
   std::vector<Literal> possible_literals(const Clause& clause) const;
+  /// All clauses, of possible literals; without those that another implies.
+  std::vector<Clause> choices() const;
   /// Follows up the clauses that leave no choice.
   void imply();
   Following with(const Literal& literal) const;

@@ -33,6 +33,7 @@ class Scheduler {
 
   /// Adds what rules out the conflicts of these values; whether there was any.
   bool learn(const std::vector<double>& values);
+  std::vector<Clause> broken_clauses(const std::vector<std::int64_t>& start, const Buffer& buffer) const;
   solve::Solution solve(std::optional<double> most_cost, const solve::Solution* known);
   void finish(Schedule& out, const solve::Solution& best) const;
   std::string suggestion() const;
@@ -43,6 +44,7 @@ class Scheduler {
   Formulation formulation_;
   int rounds_ = 0;
   double solver_s_ = 0;
+  double bound_ = 0;  // no schedule costs less
   std::string last_;
   Clock::time_point began_ = Clock::now();
 };
@@ -50,30 +52,40 @@ class Scheduler {
 bool Scheduler::learn(const std::vector<double>& values) {
   const auto start = formulation_.starts(values);
   bool any = false;
-  for (const Buffer& buffer : formulation_.buffers(values)) {
-    if (conflict(graph_, start, buffer, memory_.ports).empty()) continue;
-    const auto all = accessors(graph_, start, buffer.stage);
-    std::size_t added = 0;
-    for_each_moment(graph_, buffer.stage, all, buffer.lines, buffer.lines_per_block, [&](const auto& meeting) {
-      const auto writes = std::ranges::count_if(
-          meeting, [&](const Access& a) { return all[static_cast<std::size_t>(a.accessor)].writes(); });
-      const auto reads = std::ssize(meeting) - writes;
-      const rtl::Ports& p = memory_.ports;
-      if (reads <= p.read_write + p.read && writes <= p.read_write + p.write && reads + writes <= p.all()) return true;
-      for (Clause& clause : clauses(graph_, buffer.stage, buffer.lines, all, meeting, p)) {
-        if (!formulation_.possible(clause))
-          throw Error(fmt::format("{}: starting later does not help", conflict(graph_, start, buffer, memory_.ports)),
-                      memory_.name, suggestion());
-        added += formulation_.add(std::move(clause));
-      }
-      return added == 0;
-    });
-    if (added == 0)
-      throw Error("the solver breaks a rule: " + conflict(graph_, start, buffer, memory_.ports), "schedule",
-                  "report this pipeline");
+  for (Buffer& buffer : formulation_.buffers(values)) {
+    if (buffer.registers) continue;
+    std::string wrong = conflict(graph_, start, buffer, memory_.ports);
+    std::vector<Clause> learned;
+    if (!wrong.empty()) {
+      learned = broken_clauses(start, buffer);
+    } else if (const auto in_the_way = assign_ports(graph_, start, buffer, memory_.ports); !in_the_way.empty()) {
+      wrong = fmt::format("accesses of '{}' cannot keep to a port each", shape(buffer.stage).name);
+      learned = {apart(graph_, buffer.stage, buffer.lines, accessors(graph_, start, buffer.stage), in_the_way)};
+    } else {
+      continue;
+    }
     any = true;
+    std::erase_if(learned, [&](const Clause& clause) { return formulation_.knows(clause); });
+    if (learned.empty()) throw Error("the solver breaks a rule: " + wrong, "schedule", "report this pipeline");
+    for (Clause& clause : learned) {
+      if (!formulation_.possible(clause))
+        throw Error(wrong + ": starting later does not help", memory_.name, suggestion());
+      formulation_.add(std::move(clause));
+    }
   }
   return any;
+}
+
+/// Of the first moment of a buffer that breaks one that is not yet known.
+std::vector<Clause> Scheduler::broken_clauses(const std::vector<std::int64_t>& start, const Buffer& buffer) const {
+  std::vector<Clause> out;
+  const auto all = accessors(graph_, start, buffer.stage);
+  for_each_moment(graph_, buffer.stage, all, buffer.lines, buffer.lines_per_block, [&](const auto& meeting) {
+    if (allowed(all, meeting, memory_.ports)) return true;
+    out = clauses(graph_, buffer.stage, buffer.lines, all, meeting, memory_.ports);
+    return std::ranges::all_of(out, [&](const Clause& clause) { return formulation_.knows(clause); });
+  });
+  return out;
 }
 
 /// Solves, learns from conflicts and solves again, until there are none. With `most_cost` the pixels' lifetimes are
@@ -83,11 +95,15 @@ solve::Solution Scheduler::solve(std::optional<double> most_cost, const solve::S
     solve::Program p = formulation_.program();
     if (most_cost) p.add_row(formulation_.cost(), solve::Sense::at_most, *most_cost);
     p.set_objective(most_cost ? formulation_.lifetime() : formulation_.cost());
-    if (!most_cost) last_ = p.to_lp();
+    if (!most_cost) {
+      last_ = p.to_lp();
+      p.add_row(formulation_.cost(), solve::Sense::at_least, bound_);  // fewer clauses did not do for less
+    }
     const auto start = Clock::now();
     const solve::Solution solution = p.solve(known ? std::min(left(), 10.0) : left());
     solver_s_ += seconds_since(start);
     ++rounds_;
+    if (!most_cost) bound_ = std::max(bound_, solution.bound - 1e-6 * std::max(1.0, solution.bound));
     if (known && solution.status != solve::Status::optimal) return *known;
     if (solution.values.empty())
       throw Error(solution.status == solve::Status::infeasible
@@ -164,7 +180,7 @@ Schedule Scheduler::schedule() {
     if (const std::string wrong = conflict(graph_, out.start, b, memory_.ports); !wrong.empty())
       throw Error("the solver's answer fails the check: " + wrong, "schedule", "report this pipeline");
   out.objective = cost;
-  out.bound = least.status == solve::Status::optimal ? cost : std::min(cost, least.bound);
+  out.bound = least.status == solve::Status::optimal ? cost : std::min(cost, std::max(bound_, least.bound));
   out.rounds = rounds_;
   out.solver_s = solver_s_;
   out.program = std::move(last_);
