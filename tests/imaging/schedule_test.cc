@@ -123,7 +123,6 @@ class FewestLines {
   /// Of the stages that read it.
   int last() const { return edges_.empty() ? stage_ : edges_.back()->consumer; }
   int operator()(const std::vector<std::int64_t>& start) {
-    if (edges_.empty()) return 0;
     std::vector<std::int64_t> key;
     for (const Edge* e : edges_)
       key.push_back(start[static_cast<std::size_t>(e->consumer)] - start[static_cast<std::size_t>(stage_)]);
@@ -132,22 +131,27 @@ class FewestLines {
     return found->second;
   }
 
- private:
-  int fewest(const std::vector<std::int64_t>& start) const {
+  /// Of lines, for the pixels that must be kept; -1 where one is read before it is written.
+  int at_least(const std::vector<std::int64_t>& start) const {
     std::int64_t farthest = 0, kept = 0;
     bool pointwise = true;
     for (const Edge* e : edges_) {
       const std::int64_t distance = fetch_start(g_, start, *e) - start[static_cast<std::size_t>(stage_)];
-      const std::int64_t row = pitch();
-      if (distance < e->window.down * row + 1) return -1;
+      if (distance < e->window.down * pitch() + 1) return -1;
       farthest = std::max(farthest, distance);
-      kept = std::max(kept, distance + e->window.up * row);
+      kept = std::max(kept, distance + e->window.up * pitch());
       pointwise = pointwise && e->window.height() == 1 && e->window.up == 0 && e->multiply == 1 && e->divide == 1;
     }
-    if (memory_.register_depth > 0 && pitch() == g_.period() && pointwise && farthest <= memory_.register_depth)
-      return 0;
-    const int group = memory_.lines_per_block, rows = static_cast<int>(kept / pitch());  // full ones
-    const int first = std::max(1, rows / group) * group;
+    const bool registers = memory_.register_depth > 0 && pitch() == g_.period() && pointwise;
+    if (edges_.empty() || (registers && farthest <= memory_.register_depth)) return 0;
+    return std::max(1, static_cast<int>(kept / pitch()));  // full ones
+  }
+
+ private:
+  int fewest(const std::vector<std::int64_t>& start) const {
+    const int least = at_least(start), group = memory_.lines_per_block;
+    if (least <= 0) return least;
+    const int first = std::max(1, least / group) * group;
     for (int lines = first; lines <= first + 4 * group; lines += group) {
       Buffer b{.stage = stage_, .lines = lines, .lines_per_block = group};
       if (conflict(g_, start, b, memory_.ports).empty() && assign_ports(g_, start, b, memory_.ports).empty())
@@ -185,13 +189,18 @@ class FewestOfAll {
       return;
     }
     for (start_[stage] = earliest_; start_[stage] <= until_; ++start_[stage]) {
-      int more = 0;
-      for (std::size_t b = 0; b < buffers_.size() && more >= 0; ++b) {
-        if (buffers_[b].last() != static_cast<int>(stage)) continue;
-        const int own = buffers_[b](start_);
-        more = own < 0 ? -1 : more + own;
-      }
-      if (more >= 0 && (best_ < 0 || lines + more < best_)) place(stage + 1, lines + more);
+      const auto with_buffers = [&](auto lines_of) {
+        int sum = lines;
+        for (FewestLines& b : buffers_)
+          if (b.last() == static_cast<int>(stage) && sum >= 0) {
+            const int own = lines_of(b);
+            sum = own < 0 ? -1 : sum + own;
+          }
+        return sum;
+      };
+      const auto worse = [&](int sum) { return sum < 0 || (best_ >= 0 && sum >= best_); };
+      if (worse(with_buffers([&](FewestLines& b) { return b.at_least(start_); }))) continue;
+      if (const int sum = with_buffers([&](FewestLines& b) { return b(start_); }); !worse(sum)) place(stage + 1, sum);
     }
   }
 
