@@ -36,7 +36,7 @@ add_custom_target(described ALL DEPENDS ${described}/pare.1 ${described}/pare.ba
 install(FILES ${described}/pare.1 DESTINATION share/man/man1)
 install(FILES ${described}/pare.bash DESTINATION share/bash-completion/completions RENAME pare)
 install(FILES LICENSE DESTINATION share/doc/pare RENAME copyright)
-install(DIRECTORY clusters DESTINATION share/pare)
+install(DIRECTORY clusters memories DESTINATION share/pare)
 
 # What installs torch beside an installed pare, with the versions that this one was built for.
 file(STRINGS tools/setup.sh pins REGEX "^(torch|cuda_wheels)_version=")
@@ -55,7 +55,7 @@ set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "finds and removes the waste in a neural n
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 # dpkg-shlibdeps cannot name a package that holds torch, so the list is written out
-set(CPACK_DEBIAN_PACKAGE_DEPENDS "libc6, libstdc++6, libgomp1, libfmt9, libhwy1, libjpeg62-turbo, libpng16-16, \
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "coinor-libcbc3, libc6, libstdc++6, libgomp1, libfmt9, libhwy1, libjpeg62-turbo, libpng16-16, \
 libprotobuf32, libutf8proc2, zlib1g, python3-venv")
 set(CPACK_STRIP_FILES ON)
 include(CPack)

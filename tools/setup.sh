@@ -15,6 +15,7 @@ onnxscript_version=0.7.2
 transformers_version=5.23.0
 tokenizers_version=0.23.3
 scipy_version=1.16.3
+highsbox_version=1.15.1
 
 say() { printf '==> %s\n' "$*" >&2; }
 
@@ -51,7 +52,7 @@ need_environment() {
 need_build_tools() {
   need_packages g++ cmake ninja-build ccache git ca-certificates pkg-config python3 python3-venv \
     libfmt-dev nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libpng-dev libjpeg62-turbo-dev \
-    zlib1g-dev protobuf-compiler libprotobuf-dev libhwy-dev libutf8proc-dev libgloo-dev
+    zlib1g-dev protobuf-compiler libprotobuf-dev libhwy-dev libutf8proc-dev libgloo-dev coinor-libcbc-dev
 }
 
 # The lean set: enough for C++ (import torch in Python needs the whole).
@@ -78,7 +79,8 @@ need_onnx_schema() {
 need_peers() {
   need_environment peers "" torch==$torch_version torchvision==$torchvision_version onnx==$onnx_version \
     onnxscript==$onnxscript_version onnxruntime==$onnxruntime_version \
-    tokenizers==$tokenizers_version transformers==$transformers_version scipy==$scipy_version numpy pillow
+    tokenizers==$tokenizers_version transformers==$transformers_version scipy==$scipy_version \
+    highsbox==$highsbox_version numpy pillow
 }
 
 # build PRESET [--target TARGET] [CMAKE OPTION...]: configures and builds build/PRESET.

@@ -233,9 +233,37 @@ Study predict() {
   return study;
 }
 
+/// Two lines a block, and a baseline that needs a port more.
+Study compile() {
+  Study study;
+  study.verb = "imaging compile";
+  study.workload = {"pipeline", "edges-sample", ""};
+  study.conditions = {{"width", 480}, {"height", 320}, {"pixels_per_cycle", 1}};
+  for (const double lines : {6.0, 9.0, 4.0}) {
+    Candidate c{.name = lines == 6 ? "optimum" : lines == 9 ? "asap" : "soda"};
+    c.decision["method"] = c.name;
+    if (c.name == "soda") c.decision["ports"] = 2;
+    c.costs = {{"lines", lines, "", Better::lower, Provenance::counted, {}},
+               {"memory_bits", lines * 480 * 8, "bits", Better::lower, Provenance::counted, {}},
+               {"memory_blocks", lines / 2, "", Better::lower, Provenance::counted, {}},
+               {"register_bits", 1000 - 100 * lines, "bits", Better::lower, Provenance::counted, {}}};
+    c.details = {{"frame_cycles", 153600},
+                 {"stages",
+                  {{{"name", "image"}, {"start_cycle", 0}},
+                   {{"name", "blur"}, {"start_cycle", 484}},
+                   {{"name", "edges"}, {"start_cycle", 1450}}}},
+                 {"buffers",
+                  {{{"stage", "image"}, {"lines", 4}, {"blocks", 2}, {"lines_per_block", 2}, {"registers", 0}},
+                   {{"stage", "blur"}, {"lines", 0}, {"blocks", 0}, {"lines_per_block", 1}, {"registers", 400}}}}};
+    study.candidates.push_back(std::move(c));
+  }
+  study.chosen = "optimum";
+  return study;
+}
+
 }  // namespace
 
-std::vector<Study> sample_studies() { return {quantize(), inspect(), evaluate(), predict()}; }
+std::vector<Study> sample_studies() { return {quantize(), inspect(), evaluate(), predict(), compile()}; }
 
 std::vector<Study> hostile_studies() {
   const std::string bad =
@@ -250,10 +278,10 @@ std::vector<Study> hostile_studies() {
       c.name = bad + c.name;
       if (c.decision["method"] == "int") c.decision["method"] = bad;
       for (auto& cost : c.costs) cost.unit += bad;
-      for (const char* key : {"layers", "tensors"})
+      for (const char* key : {"layers", "tensors", "stages", "buffers"})
         if (c.details.contains(key))
           for (auto& item : c.details[key])
-            for (const char* field : {"name", "kind", "format", "granularity", "op"}) item[field] = bad;
+            for (const char* field : {"name", "kind", "format", "granularity", "op", "stage"}) item[field] = bad;
       c.details["surprise"] = bad;
     }
   }
@@ -273,13 +301,14 @@ std::vector<Study> hostile_studies() {
                                 Json::array({1, "a", nullptr, {{"name", 3}}}),
                                 Json{{"a", Json::array()}},
                                 Json{{"edges", {3, 2, 1}}, {"counts", {1, -1}}, {"epochs", "x"}, {"loss", {nullptr}}}};
-  for (const char* verb : {"quantize", "inspect"})
+  for (const char* verb : {"quantize", "inspect", "imaging compile"})
     for (const Json& json : wrong) {
       study = quantize();
       study.verb = verb;
       for (Candidate& c : study.candidates) {
         c.decision = json.is_object() ? json : Json{{"method", json}, {"bits", json}};
-        for (const char* key : {"tensors", "layers", "distribution", "finetune"}) c.details[key] = json;
+        for (const char* key : {"tensors", "layers", "distribution", "finetune", "stages", "buffers"})
+          c.details[key] = json;
         c.details["distribution"] = Json::array({json, Json{{"histogram", json}, {"code_points", json}}});
       }
       all.push_back(study);

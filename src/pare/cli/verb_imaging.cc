@@ -33,9 +33,10 @@ void add_imaging_run(CLI::App& imaging_verb, const Global& global) {
 
 void add_imaging(CLI::App& app, const Global& global) {
   CLI::App* verb = add_verb(app, "imaging", "Hardware", "Stencil pipelines: run as reference, compiled to Verilog",
-                            {"pare imaging run --help"});
+                            {"pare imaging run --help", "pare imaging compile --help"});
   verb->require_subcommand(1);
   add_imaging_run(*verb, global);
+  add_imaging_compile(*verb, global);
 }
 
 }  // namespace pare::cli

@@ -1,7 +1,7 @@
 // When every stage starts and where its lines lie, with the least memory.
 #pragma once
 #include <cstdint>
-#include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,10 +28,11 @@ struct Buffer {
 struct Schedule {
   std::vector<std::int64_t> start;  // [stages], cycle of the first pixel; the least start or fetch is 0
   std::vector<Buffer> buffers;      // of stages that are read, in the order of stages
-  std::int64_t objective = 0;       // in the units of what was minimised
-  std::int64_t bound = 0;           // no schedule is better than this; equal to objective where it is proven
+  double objective = 0;             // in the units of what was minimised
+  double bound = 0;                 // no schedule is better than this; equal to objective where it is proven
   int rounds = 0;                   // of adding constraints
   double solver_s = 0;
+  std::string program;  // the last integer program, in LP format
 
   int lines() const;
   int blocks() const;
@@ -40,13 +41,14 @@ struct Schedule {
 };
 
 /// Cycle in which the consumer of an edge fetches the column at its first pixel.
-std::int64_t fetch_start(const Graph& graph, const Schedule& schedule, const Edge& edge);
+std::int64_t fetch_start(const Graph& graph, std::span<const std::int64_t> start, const Edge& edge);
 
 enum class Objective { lines, bits, blocks, power };
 
 struct ScheduleOptions {
   Objective objective = Objective::blocks;
   double time_limit_s = 60;  // then the best found is given, with its bound
+  bool suggest = true;       // where none exists, look for a memory that has one
 };
 
 /// The schedule of least cost under the memory's ports. Throws Error where none exists, naming the stage whose readers
@@ -54,6 +56,7 @@ struct ScheduleOptions {
 Schedule schedule(const Graph& graph, const rtl::Memory& memory, const ScheduleOptions& options = {});
 
 /// What is wrong with a buffer under given starts, or an empty string: exact, for all frames (specification, 4.2).
-std::string conflict(const Graph& graph, const Schedule& schedule, const Buffer& buffer, const rtl::Ports& ports);
+std::string conflict(const Graph& graph, std::span<const std::int64_t> start, const Buffer& buffer,
+                     const rtl::Ports& ports);
 
 }  // namespace pare::imaging

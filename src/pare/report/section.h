@@ -27,6 +27,7 @@ std::string distributions(const Studies& studies);     // verb quantize
 std::string fine_tuning(const Studies& studies);       // verb quantize
 std::string layers(const Studies& studies);            // verb inspect
 std::string training(const Studies& studies);          // verbs cluster predict, cluster plan
+std::string pipelines(const Studies& studies);         // verb imaging compile
 std::string all_candidates(const Studies& studies);
 std::string conditions(const Studies& studies);
 

@@ -12,6 +12,7 @@ const std::vector<Section>& sections() {
       {"Fine-tuning", "fine-tuning", fine_tuning},
       {"Where the work is", "layers", layers},
       {"Time and memory of training", "training", training},
+      {"Image pipeline", "pipelines", pipelines},
       {"All candidates", "candidates", all_candidates},
       {"Conditions", "conditions", conditions},
   };

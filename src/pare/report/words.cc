@@ -42,6 +42,10 @@ std::string words(const std::string& cost) {
       {"batch_time_s", "time a batch"},
       {"tokens_per_s", "tokens a second"},
       {"flop_utilisation", "utilisation"},
+      {"memory_bits", "memory"},
+      {"register_bits", "registers"},
+      {"compile_s", "time to compile"},
+      {"gap", "gap to the bound"},
       {"exposed_communication_s", "exposed communication"},
   };
   if (const auto found = known.find(cost); found != known.end()) return found->second;
@@ -80,8 +84,9 @@ std::string each(const std::vector<Study>& studies, const std::function<std::str
 
 std::string shown(const Cost& cost) {
   Cost plain = cost;
-  if (cost.unit == "bits") plain.unit.clear();  // "bits a weight 4.6"
-  const bool counted = cost.unit == "MACs" || cost.unit == "parameters" || cost.unit == "cycles";
+  if (cost.unit == "bits" && words(cost.name).starts_with("bits")) plain.unit.clear();  // "bits a weight 4.6"
+  const bool counted =
+      cost.unit == "MACs" || cost.unit == "parameters" || cost.unit == "cycles" || plain.unit == "bits";
   const std::string text =
       counted && std::isfinite(cost.value) ? draw::quantity(cost.value, cost.unit) : study::readable(plain);
   std::string out;  // a figure and its unit stay on one line
@@ -92,6 +97,10 @@ std::string shown(const Cost& cost) {
 const Candidate* baseline(const Study& study) {
   if (study.candidates.empty()) return nullptr;
   if (study.verb == "cluster plan") return &study.candidates.back();
+  if (study.verb == "imaging compile")
+    for (const Candidate& c : study.candidates)
+      if (c.name != study.chosen && c.name != "optimum" && c.decision.is_object() && !c.decision.contains("ports"))
+        return &c;
   const auto found = std::ranges::find_if(study.candidates, [](const Candidate& c) { return method(c) == "float32"; });
   return found == study.candidates.end() ? &study.candidates.front() : &*found;
 }
@@ -215,9 +224,11 @@ std::string method(const Candidate& candidate) {
 
 int style_of(const std::string& name) {
   if (name == "float32") return draw::reference_style;
-  static const std::vector<std::string> known{"ant", "int", "float", "flint", "pot", "mixed"};
-  const auto found = std::ranges::find(known, name);
-  if (found != known.end()) return static_cast<int>(found - known.begin());
+  static const std::vector<std::string> formats{"ant", "int", "float", "flint", "pot", "mixed"},
+      designs{"optimum", "asap", "darkroom", "soda", "fixynn", "relayed"};
+  for (const auto* known : {&formats, &designs})
+    if (const auto found = std::ranges::find(*known, name); found != known->end())
+      return static_cast<int>(found - known->begin());
   return static_cast<int>(std::hash<std::string>{}(name) % draw::styles);
 }
 

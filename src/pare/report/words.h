@@ -31,7 +31,8 @@ std::string each(const std::vector<study::Study>& studies, const std::function<s
 std::string shown(const study::Cost& cost);
 
 /// What others are compared with: the candidate whose decision's method is "float32", of cluster plan the last, which
-/// is the worst that fits, else the first; null where there are none.
+/// is the worst that fits, of imaging compile the first baseline that the memory can do, else the first; null where
+/// there are none.
 const study::Candidate* baseline(const study::Study& study);
 /// Null where none was chosen.
 const study::Candidate* chosen(const study::Study& study);

@@ -32,10 +32,12 @@ struct Memory {
   std::string name;
   MemoryKind kind = MemoryKind::block_ram;
   Ports ports;
-  std::vector<Shape> shapes;  // a buffer uses the one that needs the fewest blocks
-  bool exact = false;         // a macro is made to measure: bits are counted, blocks are buffers' lines
-  int lines_per_block = 1;    // image lines that may share a block (line coalescing)
-  int register_depth = 50;    // a buffer of pointwise readers whose pixels live at most so many cycles is registers
+  std::vector<Shape> shapes;   // a buffer uses the one that needs the fewest blocks
+  bool exact = false;          // a macro is made to measure: bits are counted, blocks are buffers' lines
+  int mux_bits_per_block = 0;  // bits of two-to-one multiplexers behind stacked blocks that are worth a block; 0: none
+  int blocks = 0;              // that the target has; 0: as many as are wanted
+  int lines_per_block = 1;     // image lines that may share a block (line coalescing)
+  int register_depth = 50;     // a buffer of pointwise readers whose pixels live at most so many cycles is registers
   std::optional<Sourced> read_pj, write_pj, leakage_uw;  // of one access to one block; of one block
   std::optional<Sourced> area_um2;                       // of one block
   std::string hash;                                      // of the file it came from
@@ -46,7 +48,13 @@ struct Memory {
 Memory read_memory(const std::filesystem::path& path);
 Memory parse_memory(const std::string& text, const std::string& where);
 
-/// Blocks that hold `words` words of `bits` bits: over the shapes, the fewest. Exact memories take one.
+/// A memory that comes with pare, by name, or else that of a file. Throws UsageError where it is neither.
+Memory find_memory(const std::string& name_or_file);
+/// Of memories/*.toml, sorted.
+std::vector<std::string> memory_names();
+
+/// Blocks that hold `words` words of `bits` bits: those of the shape that needs the fewest, with its multiplexers as
+/// parts of blocks. Exact memories take one. Both are above 0.
 int blocks_for(const Memory& memory, int words, int bits);
 
 }  // namespace pare::rtl

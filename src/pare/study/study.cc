@@ -65,7 +65,7 @@ std::string readable(const Cost& cost) {
     const char* prefix;
   };
   static constexpr std::array steps{Step{1e12, "T"}, Step{1e9, "G"}, Step{1e6, "M"}, Step{1e3, "k"}};
-  const bool counts = cost.unit == "MACs" || cost.unit == "parameters" || cost.unit == "cycles";
+  const bool counts = cost.unit == "MACs" || cost.unit == "parameters" || cost.unit == "cycles" || cost.unit == "bits";
   const std::string unit = cost.unit == "bytes" ? "B" : counts ? " " + cost.unit : cost.unit;
   if (counts || cost.unit == "bytes")
     for (const auto& step : steps)
