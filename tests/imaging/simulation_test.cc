@@ -209,12 +209,11 @@ TEST(Mutations, PortsThatMeetStopTheSimulation) {
   EXPECT_NE(outcome.log.find("two accesses to one port"), std::string::npos) << outcome.log;
 }
 
-TEST(Mutations, AStartThatIsLaterIsNoticed) {
+TEST(Mutations, AFetchInTheCycleOfTheWriteIsNoticed) {
   const Pipeline pipeline = two_readers();
   const Graph graph = graph_of(pipeline, 12, 9);
-  const Schedule found = schedule(graph, dual_port());
-  Schedule early = found;
-  --early.start[1];  // B is fetched for before it is there
+  Schedule early = schedule(graph, dual_port());
+  early.start[1] = early.start[0] + graph.look_ahead(graph.edges[0]) + graph.width;  // B's, one less than it can be
   const Outcome outcome = simulate(pipeline, graph, early, dual_port(), pictures(pipeline, graph), "test");
   EXPECT_FALSE(outcome.good) << outcome.log;
 }
