@@ -18,13 +18,18 @@ namespace {
 constexpr int wide_bits = 8;
 
 /// Points lost on the selection samples; where there are no labels the float network's answers are the truth.
-double drop_of(const at::Tensor& logits, const Judge& judge) {
-  if (judge.labels.empty()) {
-    const at::Tensor same = at::eq(logits.argmax(1), judge.float_logits.argmax(1));
-    return 100 - 100 * same.to(at::kDouble).mean().item<double>();
+runtime::Difference drop_of(const at::Tensor& logits, const Judge& judge) {
+  std::vector<std::int64_t> truth = judge.labels;
+  if (truth.empty()) {
+    const at::Tensor answers = judge.float_logits.argmax(1).contiguous();
+    truth.assign(answers.data_ptr<std::int64_t>(), answers.data_ptr<std::int64_t>() + answers.numel());
   }
-  return runtime::accuracy(judge.float_logits, judge.labels).top1 - runtime::accuracy(logits, judge.labels).top1;
+  return runtime::paired_difference(runtime::accuracy(logits, truth).right,
+                                    runtime::accuracy(judge.float_logits, truth).right);
 }
+
+/// One standard error above the drop that was seen: what a few hundred samples show is as often too little as too much.
+double likely_most(const runtime::Difference& drop) { return drop.points + drop.interval / 1.96; }
 
 class Widening {
  public:
@@ -46,7 +51,7 @@ class Widening {
     return candidate;
   }
 
-  double measure(NetworkCandidate& candidate) const {
+  runtime::Difference measure(NetworkCandidate& candidate) const {
     const at::Tensor logits = selection_logits(network_, candidate.recipe, judge_);
     candidate.divergence = runtime::divergence(judge_.float_logits, logits);
     return drop_of(logits, judge_);
@@ -91,9 +96,9 @@ MixedResult widen_layers(const Calibrated& network, const Judge& judge, const Ne
   const auto first = [&](std::size_t count) {
     return std::vector<std::size_t>(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count));
   };
-  MixedResult best{narrow, {}, 0, 0};
+  MixedResult best{narrow, {}, {}, 0};
   const auto try_count = [&](std::size_t count) {
-    MixedResult result{widening.with(first(count)), {}, 0, 0};
+    MixedResult result{widening.with(first(count)), {}, {}, 0};
     result.drop = widening.measure(result.candidate);
     result.weight_bits = widths(network, result.candidate.recipe).weight_bits;
     for (const std::size_t i : first(count))
@@ -112,7 +117,7 @@ MixedResult widen_layers(const Calibrated& network, const Judge& judge, const Ne
   }
   for (std::size_t count = 0; count <= order.size(); ++count, progress.step()) {
     best = try_count(count);
-    if (best.drop <= options.max_drop) break;
+    if (likely_most(best.drop) <= options.max_drop) break;
   }
   return best;
 }
