@@ -143,10 +143,10 @@ double ProfiledCosts::collective_s(CollectiveKind kind, double bytes, const Grou
   return (group.size - 1) * interpolate(*two, 2 * bytes / group.size);
 }
 
-double ProfiledCosts::transfer_s(double bytes, bool across_nodes) const {
-  const Points* two = points(CollectiveKind::send, 2, across_nodes);
+double ProfiledCosts::transfer_s(double bytes, Distance distance) const {
+  const Points* two = points(CollectiveKind::send, 2, distance != Distance::node);
   if (!two) two = points(CollectiveKind::send, 2, false);
-  return two ? interpolate(*two, bytes) : described_.transfer_s(bytes, across_nodes);
+  return two ? interpolate(*two, bytes) : described_.transfer_s(bytes, distance);
 }
 
 }  // namespace pare::cluster

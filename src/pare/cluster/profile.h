@@ -48,7 +48,7 @@ class ProfiledCosts : public Costs {
   /// Between the profile's sizes on a line of logarithms. Of more ranks than were measured: as many more steps of a
   /// ring, each with its smaller part (the paper, section 5: two devices stand for all).
   double collective_s(CollectiveKind kind, double bytes, const Group& group) const override;
-  double transfer_s(double bytes, bool across_nodes) const override;
+  double transfer_s(double bytes, Distance distance) const override;
   bool measured() const override { return true; }
 
  private:
