@@ -107,8 +107,8 @@ ProfiledCosts::ProfiledCosts(const Profile& profile, const Cluster& cluster) : p
 double ProfiledCosts::operation_s(const Operation& o) const {
   const auto found = profile_.operations.find(o.key());
   if (found == profile_.operations.end())
-    throw Error(fmt::format("has no '{}'", o.key()), "profile",
-                "pare cluster profile with the same options measures what is missing");
+    throw NotProfiled(fmt::format("has no '{}'", o.key()), "profile",
+                      "pare cluster profile with the same options measures what is missing");
   return o.count * found->second.seconds;
 }
 
