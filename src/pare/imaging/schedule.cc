@@ -19,6 +19,8 @@ using solve::Term;
 using Clock = std::chrono::steady_clock;
 
 constexpr int most_rounds = 400;
+// of telling schedules of one cost apart: counted, not timed, so that the answer does not depend on the machine
+constexpr int most_tie_rounds = 12, most_tie_nodes = 500;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -270,13 +272,13 @@ bool Scheduler::learn(const std::vector<double>& values) {
 /// Solves, learns from conflicts and solves again, until there are none. With `most_cost` the pixels' lifetimes are
 /// minimised among schedules of that cost.
 solve::Solution Scheduler::solve(std::optional<double> most_cost, const solve::Solution* known) {
-  for (int round = 0; round < most_rounds; ++round) {
+  for (int round = 0; round < (known ? most_tie_rounds : most_rounds); ++round) {
     solve::Program p = program();
     if (most_cost) p.add_row(cost_terms(), Sense::at_most, *most_cost);
     p.set_objective(most_cost ? lifetime_terms() : cost_terms());
     if (!most_cost) last_ = p.to_lp();
     const auto start = Clock::now();
-    const solve::Solution solution = p.solve(known ? std::min(left(), 10.0) : left());
+    const solve::Solution solution = p.solve(left(), known ? most_tie_nodes : 0);
     solver_s_ += seconds_since(start);
     ++rounds_;
     if (known && solution.status != solve::Status::optimal) return *known;

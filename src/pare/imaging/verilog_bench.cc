@@ -213,7 +213,7 @@ int main(int argc, char** argv) {
   long cycle = 0, begun = -1;
   bool done = false;
   for (; !done && cycle < most && !design.stopped(); ++cycle) {
-    bool ended = false;
+    bool over = false;  // the first input ends first: the others' last words come through only then
     for (Stream& s : streams) {
       const Port& p = s.port;
       if (!p.is_input) {
@@ -222,10 +222,10 @@ int main(int argc, char** argv) {
       }
       s.offered = s.at < s.count && (s.offered || !chance(stall));
       *p.valid = s.offered;
-      ended |= s.at == s.count;
+      over |= s.at == s.count;
       if (s.at < s.count) p.put(s.word(s.at));
     }
-    design.flush = ended || (stall && chance(10));
+    design.flush = over || (stall && chance(10));
     design.eval();
     done = true;
     for (Stream& s : streams) {

@@ -28,6 +28,8 @@ std::string write_block(const Hardware& hardware, int words, int bits, const std
   if (out.contains(name)) return name;
   Module module(name,
                 fmt::format("Memory block of {} words of {} bits. Ports: r reads, w writes, b either.", words, bits));
+  module.attribute(
+      "keep_hierarchy");  // else Yosys joins write ports that are never used at once, and then lacks a read port
   module.input("clk");
   const int address = rtl::index_bits(words);
   for (std::size_t p = 0; p < kinds.size(); ++p) {
