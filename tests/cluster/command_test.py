@@ -134,6 +134,7 @@ class Cluster(command.CommandTest):
         good = ["predict", gpt, "--cluster", cluster, "--batch", 16]
         self.refused(pare(*good), 2, "16", "devices")
         self.refused(pare(*good, "--data-parallel", 16, "--batch", 7), 2, "batch")
+        self.refused(pare("collective", "sum", "--cluster", cluster, "--bytes", 8), 2, "sum", "all-reduce")
         self.refused(pare(*good, "--data-parallel", 16, "--schedule", "2f2b"), 2, "2f2b", "zb-h1")
         self.refused(pare(*good, "--data-parallel", 8, "--pipeline-parallel", 2, "--chunks", 2), 2, "chunk")
         self.refused(pare("predict", self.folder / "none.json", "--cluster", cluster, "--batch", 16), 1, "none.json")

@@ -63,6 +63,19 @@ class Profile(command.CommandTest):
         self.assertIn("relu backward 64 fp32", held["operations"])
         self.assertEqual({c["kind"] for c in held["collectives"]}, {"all-reduce", "send"})
 
+    def test_plans_over_what_was_measured(self):
+        both = [["--data-parallel", 2], ["--tensor-parallel", 2]]
+        for widths in both:
+            run = self.verb("profile", "gpt", 2, *FLOAT, *widths, "--micro-batch", 4, "--batch", 8, "--rounds", 3, "-q")
+            self.assertEqual(run.returncode, 0, run.stderr)
+        told = json.loads(self.verb("plan", "gpt", 2, *FLOAT, "--batch", 8, "--json").stdout)
+        self.assertGreater(told["conditions"]["not_in_the_profile"], 0)
+        self.assertEqual({c["details"]["events"] for c in told["candidates"]}, {"profile"})
+        self.assertEqual({c["decision"]["precision"] for c in told["candidates"]}, {"fp32"})
+        found = {(c["decision"]["data_parallel"], c["decision"]["tensor_parallel"]) for c in told["candidates"]}
+        self.assertLessEqual({(2, 1), (1, 2)}, found)
+        self.refused(self.verb("plan", "mlp", 2, *FLOAT, "--batch", 8), 1, "pare cluster profile")
+
     def test_says_what_is_missing(self):
         self.assertEqual(self.verb("profile", "mlp", 2, *FLOAT, "--data-parallel", 2, "--batch", 8, "--rounds", 1, "-q").returncode, 0)
         self.refused(self.verb("predict", "mlp", 2, *FLOAT, "--data-parallel", 2, "--micro-batch", 2, "--batch", 8), 1, "linear forward 2x64x64 fp32",

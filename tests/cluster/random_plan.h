@@ -45,7 +45,7 @@ inline RandomPlan random_plan(std::mt19937& random) {
   c.price_per_device_hour = 1;
   r.space.batch = c.nodes * c.devices_per_node * pick({1, 2, 4});
   r.space.largest_micro_batch = 4;
-  r.space.flash_attention = pick({0, 1});
+  r.space.training.flash_attention = pick({0, 1});
   return r;
 }
 

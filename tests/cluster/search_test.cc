@@ -34,10 +34,10 @@ std::vector<Plan> exhaustive(const RandomPlan& r) {
 void compare(const RandomPlan& r, std::size_t& run, std::size_t& feasible) {
   const std::vector<Plan> all = exhaustive(r);
   if (all.empty()) {
-    EXPECT_THROW(search(r.network, r.cluster, r.space), Error);
+    EXPECT_THROW(search(r.network, r.cluster, r.space, DescribedCosts(r.cluster)), Error);
     return;
   }
-  const Search found = search(r.network, r.cluster, r.space);
+  const Search found = search(r.network, r.cluster, r.space, DescribedCosts(r.cluster));
   ASSERT_EQ(found.feasible, all.size());
   ASSERT_EQ(found.best.size(), std::min<std::size_t>(10, all.size()));
   for (std::size_t k = 0; k < found.best.size(); ++k) {
@@ -129,7 +129,7 @@ TEST(Search, LooksAtAllThatCanRun) {
                         if (schedule == Schedule::interleaved &&
                             (chunks == 1 || (t.layers % (pipeline * chunks) && (t.layers + 2) % (pipeline * chunks))))
                           continue;
-                        if (recompute == Recompute::selective && space.flash_attention) continue;
+                        if (recompute == Recompute::selective && space.training.flash_attention) continue;
                         if (zero > 0 && s.replicas() == 1) continue;
                         try {
                           check(s, t, c);
@@ -181,11 +181,11 @@ TEST(Search, NothingFitsOrNothingDivides) {
   std::mt19937 random(1);
   RandomPlan r = random_plan(random);
   r.cluster.device.memory_bytes = 1;
-  EXPECT_THROW(search(r.network, r.cluster, r.space), Error);
+  EXPECT_THROW(search(r.network, r.cluster, r.space, DescribedCosts(r.cluster)), Error);
   r.network.layers = 1;
   r.network.heads = r.network.kv_heads = 1;
   r.space.batch = 1;
-  EXPECT_THROW(search(r.network, r.cluster, r.space), UsageError);
+  EXPECT_THROW(search(r.network, r.cluster, r.space, DescribedCosts(r.cluster)), UsageError);
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 
 #include "pare/imaging/interpret.h"
 #include "pare/imaging/parse.h"
+#include "random_pipeline.h"
+#include "simulate.h"
 
 namespace pare::imaging {
 namespace {
@@ -84,6 +86,22 @@ TEST(Relay, KeepsLinesThatAreNotReadTwice) {
   for (const Buffer& b : relayed.schedule.buffers)
     EXPECT_EQ(conflict(relayed.graph, relayed.schedule.start, b, memory.ports), "");
   EXPECT_EQ(outputs(relayed.pipeline), outputs(pipeline));
+}
+
+TEST(Relay, HardwareEqualsTheInterpreter) {
+  RandomPipeline random(4);
+  for (const char* name : {"unsharp-m", "harris-m"})
+    for (const char* memory_name : {"ice40", "sram-single-port"}) {
+      const Pipeline pipeline = example(name);
+      const rtl::Memory memory = rtl::find_memory(memory_name);
+      Compiled plain{pipeline, graph_of(pipeline, 64, 12), {}};
+      plain.schedule = schedule(plain.graph, memory);
+      const Compiled relayed = relay(plain, memory, {});
+      EXPECT_LT(relayed.schedule.blocks(), plain.schedule.blocks()) << name;
+      const Outcome outcome = simulate(relayed.pipeline, relayed.graph, relayed.schedule, memory,
+                                       {random.frames(pipeline, 64, 12), random.frames(pipeline, 64, 12)});
+      EXPECT_TRUE(outcome.good) << name << " " << memory_name << "\n" << outcome.log;
+    }
 }
 
 TEST(Relay, IsLeftOutWhereItDoesNotHelp) {

@@ -53,7 +53,7 @@ class RandomPipelines : public testing::TestWithParam<unsigned> {};
 TEST_P(RandomPipelines, EqualTheInterpreter) {
   const unsigned seed = GetParam();
   RandomPipeline random(seed);
-  const Pipeline pipeline = random.make(2, 7, 2);
+  const Pipeline pipeline = random.make(2, seed % 3 == 2 ? 4 : 7, 2);  // two lines a block take the solver longest
   const int width = 7 + static_cast<int>(seed % 3), height = 6 + static_cast<int>(seed % 2);
   const Graph graph = graph_of(pipeline, width, height);
   const rtl::Memory memory = seed % 3 == 0 ? single_port() : seed % 3 == 1 ? dual_port() : two_lines_a_block();
@@ -209,12 +209,11 @@ TEST(Mutations, PortsThatMeetStopTheSimulation) {
   EXPECT_NE(outcome.log.find("two accesses to one port"), std::string::npos) << outcome.log;
 }
 
-TEST(Mutations, AStartThatIsLaterIsNoticed) {
+TEST(Mutations, AFetchInTheCycleOfTheWriteIsNoticed) {
   const Pipeline pipeline = two_readers();
   const Graph graph = graph_of(pipeline, 12, 9);
-  const Schedule found = schedule(graph, dual_port());
-  Schedule early = found;
-  --early.start[1];  // B is fetched for before it is there
+  Schedule early = schedule(graph, dual_port());
+  early.start[1] = early.start[0] + graph.look_ahead(graph.edges[0]) + graph.width;  // B's, one less than it can be
   const Outcome outcome = simulate(pipeline, graph, early, dual_port(), pictures(pipeline, graph), "test");
   EXPECT_FALSE(outcome.good) << outcome.log;
 }

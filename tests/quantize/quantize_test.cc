@@ -211,6 +211,20 @@ TEST(Mixed, StopsAtTheAverageWidthAsked) {
   EXPECT_LT(wide.candidate.divergence, narrow.divergence / 10);
 }
 
+TEST(Mixed, WidensNoLayerThatIsNotNeeded) {
+  Prepared p;
+  const auto narrow = network_candidates(p.calibrated, p.judge, "ant", 3, p.options).front();
+  p.options.max_drop = 100;
+  EXPECT_TRUE(widen_layers(p.calibrated, p.judge, narrow, p.options).wide_layers.empty());
+  p.options.max_drop = -1;  // out of reach
+  const std::size_t all = widen_layers(p.calibrated, p.judge, narrow, p.options).wide_layers.size();
+  EXPECT_EQ(all, p.calibrated.layers.size());
+  p.options.max_drop = 5;
+  const auto mixed = widen_layers(p.calibrated, p.judge, narrow, p.options);
+  EXPECT_LE(mixed.drop.points + mixed.drop.interval / 1.96, p.options.max_drop);
+  EXPECT_LT(mixed.wide_layers.size(), all);
+}
+
 TEST(Finetuning, StartsFromTheNetworkThatWasFound) {
   Prepared p;
   p.options.finetune_epochs = 1;

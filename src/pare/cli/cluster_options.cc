@@ -35,6 +35,10 @@ void add_strategy(CLI::App& verb, StrategyOptions& options) {
                   "what replicas share: 1 the optimizer's state, 2 and gradients, 3 and weights (FSDP)")
       ->capture_default_str();
   verb.add_option("--shard", s.shard, "replicas that share it, the others repeat it (default: all)");
+  add_training(verb, options.training);
+}
+
+void add_training(CLI::App& verb, TrainingOptions& options) {
   verb.add_option("--precision", options.precision, "of products: bf16, fp16, fp8 or fp32")->capture_default_str();
   verb.add_option("--weights", options.weights, "kept and gathered in (default: the precision, 16 bits of fp8)");
   verb.add_option("--gradients", options.gradients, "kept and summed in")->capture_default_str();
@@ -48,7 +52,8 @@ void add_strategy(CLI::App& verb, StrategyOptions& options) {
                   "tensor-parallel sums that run beside computation: none, weights (gradients' beside those of "
                   "weights) or all")
       ->capture_default_str();
-  verb.add_option("--gathers-per-layer", s.gathers_per_layer, "of ZeRO stage 3: 1 as FSDP, one a tensor as DeepSpeed")
+  verb.add_option("--gathers-per-layer", options.gathers_per_layer,
+                  "of ZeRO stage 3: 1 as FSDP, one a tensor as DeepSpeed")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   verb.add_flag("--no-scatter-gather", options.no_scatter_gather,
@@ -56,13 +61,19 @@ void add_strategy(CLI::App& verb, StrategyOptions& options) {
 }
 
 cluster::Strategy StrategyOptions::strategy() const {
-  using cluster::Precision;
   cluster::Strategy s = given;
   s.schedule = cluster::parse_schedule(schedule);
   s.recompute = cluster::parse_recompute(recompute);
+  training.put_into(s);
+  return s;
+}
+
+void TrainingOptions::put_into(cluster::Strategy& s) const {
+  using cluster::Precision;
   s.flash_attention = !plain_attention;
   s.overlap_gradients = !no_overlap;
   s.tensor_overlap = cluster::parse_tensor_overlap(tensor_overlap);
+  s.gathers_per_layer = gathers_per_layer;
   s.scatter_gather = !no_scatter_gather;
   s.dropout = !no_dropout;
   s.fused = !eager;
@@ -71,7 +82,15 @@ cluster::Strategy StrategyOptions::strategy() const {
   s.weights = weights.empty() ? (eight_bits ? Precision::bfloat16 : s.precision)
                               : cluster::parse_precision(weights, "--weights");
   s.gradients = cluster::parse_precision(gradients, "--gradients");
-  return s;
+}
+
+GivenCosts::GivenCosts(const std::filesystem::path& path, const cluster::Cluster& machine) {
+  if (path.empty()) {
+    costs = std::make_unique<cluster::DescribedCosts>(machine);
+    return;
+  }
+  profile = cluster::read_profile(path);
+  costs = std::make_unique<cluster::ProfiledCosts>(profile, machine);
 }
 
 study::Study training_study(const std::string& verb, const cluster::Network& network, const cluster::Cluster& machine) {

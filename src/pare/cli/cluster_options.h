@@ -1,6 +1,7 @@
 // Options that the verbs of pare cluster share.
 #pragma once
 #include "pare/cli/context.h"
+#include "pare/cluster/profile.h"
 #include "pare/cluster/read_network.h"
 #include "pare/cluster/strategy.h"
 
@@ -17,12 +18,24 @@ struct ClusterWorkload {
 /// Adds model, --cluster, --sequence, --decoder-sequence and --recipe.
 void add_workload(CLI::App& verb, ClusterWorkload& workload);
 
+/// How a network is trained, however it is spread, as the command line holds it.
+struct TrainingOptions {
+  std::string precision = "bf16", weights, gradients = "fp32", tensor_overlap = "weights";
+  bool plain_attention = false, no_overlap = false, no_scatter_gather = false, eager = false, no_dropout = false;
+  int gathers_per_layer = 1;
+
+  /// Throws UsageError for an unknown name.
+  void put_into(cluster::Strategy& strategy) const;
+};
+
+/// Adds --precision, --plain-attention and the like.
+void add_training(CLI::App& verb, TrainingOptions& options);
+
 /// As the command line holds a strategy.
 struct StrategyOptions {
   cluster::Strategy given;
-  std::string schedule = "1f1b", recompute = "none", precision = "bf16", weights, gradients = "fp32",
-              tensor_overlap = "weights";
-  bool plain_attention = false, no_overlap = false, no_scatter_gather = false, eager = false, no_dropout = false;
+  std::string schedule = "1f1b", recompute = "none";
+  TrainingOptions training;
 
   /// Throws UsageError for an unknown name.
   cluster::Strategy strategy() const;
@@ -30,6 +43,14 @@ struct StrategyOptions {
 
 /// Adds --data-parallel, --schedule and the other options of a strategy.
 void add_strategy(CLI::App& verb, StrategyOptions& options);
+
+/// Costs by a profile, or by the machine's description where `path` is empty. Both must live as long as the costs.
+struct GivenCosts {
+  cluster::Profile profile;
+  std::unique_ptr<cluster::Costs> costs;
+
+  GivenCosts(const std::filesystem::path& path, const cluster::Cluster& machine);
+};
 
 /// A study of a training run, without candidates.
 study::Study training_study(const std::string& verb, const cluster::Network& network, const cluster::Cluster& machine);

@@ -65,11 +65,8 @@ void add_predict(CLI::App& cluster_verb, const Global& global) {
         parse_slow(r->slow_device, "--slow-device", machine.devices());
     std::tie(machine.slow_node, machine.slow_node_factor) = parse_slow(r->slow_link, "--slow-link", machine.nodes);
     cluster::check(strategy, *network, machine);
-    cluster::Profile profile;
-    if (!r->profile.empty()) profile = cluster::read_profile(r->profile);
-    std::unique_ptr<cluster::Costs> costs = std::make_unique<cluster::DescribedCosts>(machine);
-    if (!r->profile.empty()) costs = std::make_unique<cluster::ProfiledCosts>(profile, machine);
-    const auto prediction = cluster::predict(*network, strategy, machine, *costs);
+    const GivenCosts given(r->profile, machine);
+    const auto prediction = cluster::predict(*network, strategy, machine, *given.costs);
     study::Study study = training_study("cluster predict", *network, machine);
     study.candidates.push_back(to_candidate(*network, strategy, machine, prediction));
     study.candidates[0].details["launch"] = launch(strategy, *network, machine);
@@ -144,7 +141,8 @@ void add_plan(CLI::App& cluster_verb, const Global& global) {
     ClusterWorkload workload;
     cluster::SearchSpace space;
     std::string objective = "time";
-    bool plain_attention = false;
+    TrainingOptions training;
+    std::filesystem::path profile;
   };
   auto r = std::make_shared<Request>();
   add_workload(*verb, r->workload);
@@ -155,18 +153,20 @@ void add_plan(CLI::App& cluster_verb, const Global& global) {
   verb->add_option("--largest-micro-batch", r->space.largest_micro_batch, "samples of one pass at most")
       ->check(CLI::Range(1, 1 << 16))
       ->capture_default_str();
-  verb->add_flag("--plain-attention", r->plain_attention, "attention writes its scores to memory");
+  add_training(*verb, r->training);
+  verb->add_option("--profile", r->profile, "times measured by pare cluster profile, in place of the description's");
   verb->callback([r, &global] {
-    r->space.flash_attention = !r->plain_attention;
+    r->training.put_into(r->space.training);
     r->space.objective = cluster::parse_objective(r->objective);
     const auto network = r->workload.network();
     const auto machine = r->workload.machine();
     if (r->space.objective == cluster::Objective::money && machine.price_per_device_hour == 0)
       throw Error("says no price", r->workload.cluster, "add price_per_device_hour to [nodes]");
-    const cluster::Search found = cluster::search(*network, machine, r->space);
+    const cluster::Search found = cluster::search(*network, machine, r->space, *GivenCosts(r->profile, machine).costs);
     study::Study study = training_study("cluster plan", *network, machine);
     study.conditions["objective"] = r->objective;
     study.conditions["strategies"] = found.tried;
+    if (found.unknown > 0) study.conditions["not_in_the_profile"] = found.unknown;
     study.conditions["feasible"] = found.feasible;
     study.conditions["pipelines_run"] = found.run;
     const auto add = [&](const cluster::Plan& plan) {

@@ -7,6 +7,7 @@
 
 #include "pare/base/error.h"
 #include "pare/cluster/costs.h"
+#include "pare/cluster/names.h"
 #include "pare/cluster/pipeline.h"
 
 namespace pare::cli {
@@ -36,7 +37,7 @@ void add_cluster_collective(CLI::App& cluster_verb, const Global& global) {
       ->check(CLI::Range(1.0, 1e15));
   verb->callback([r, &global] {
     const auto machine = cluster::read_cluster(r->cluster);
-    const auto kind = cluster::parse_collective(r->kind, "kind");
+    const auto kind = cluster::parse_name<cluster::CollectiveKind>(cluster::collective_names, r->kind, "kind");
     if (1LL * r->devices * r->stride > machine.devices())
       throw UsageError(fmt::format("{} devices {} apart, the cluster has {}", r->devices, r->stride, machine.devices()),
                        "--devices", "change the cluster's nodes");
@@ -47,8 +48,9 @@ void add_cluster_collective(CLI::App& cluster_verb, const Global& global) {
     study.conditions = {
         {"cluster", machine.name}, {"devices", r->devices}, {"stride", r->stride}, {"nodes", group.nodes}};
     for (const double bytes : r->bytes) {
-      const double seconds = kind == cluster::CollectiveKind::send ? costs.transfer_s(bytes, group.nodes > 1)
-                                                                   : costs.collective_s(kind, bytes, group);
+      const double seconds = kind == cluster::CollectiveKind::send
+                                 ? costs.transfer_s(bytes, cluster::distance(0, (r->devices - 1) * r->stride, machine))
+                                 : costs.collective_s(kind, bytes, group);
       study::Candidate candidate{.name = fmt::format("{:.0f} bytes", bytes), .decision = {{"bytes", bytes}}};
       candidate.costs = {{"time_s", seconds, "s", Better::lower, Provenance::estimated},
                          {"bytes_per_s", bytes / seconds, "1/s", Better::higher, Provenance::estimated}};
@@ -89,7 +91,11 @@ void add_cluster_pipeline(CLI::App& cluster_verb, const Global& global) {
                                 cluster::Schedule::interleaved, cluster::Schedule::zb_h1}) {
       cluster::Pipeline pipeline{schedule, r->ranks, r->micro_batches, 1};
       if (schedule == cluster::Schedule::interleaved) {
-        if (r->chunks == 1 || r->micro_batches % r->ranks) continue;
+        if (r->chunks == 1 || r->micro_batches % r->ranks) {
+          study.conditions["left_out"] =
+              "interleaved: needs two chunks or more, and a multiple of ranks in micro-batches";
+          continue;
+        }
         pipeline.chunks = r->chunks;
       }
       check(pipeline);

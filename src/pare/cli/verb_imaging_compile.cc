@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "pare/base/error.h"
 #include "pare/cli/verb_imaging.h"
 #include "pare/imaging/compile.h"
 
@@ -18,6 +19,7 @@ void add_imaging_compile(CLI::App& imaging_verb, const Global& global) {
   struct Request : imaging::CompileRequest {
     std::string objective = "blocks";
     int lines_per_block = 0;
+    std::string family;
   };
   auto r = std::make_shared<Request>();
   verb->add_option("pipeline", r->pipeline, "a .pipe file (docs/imaging.md)")->required();
@@ -37,10 +39,21 @@ void add_imaging_compile(CLI::App& imaging_verb, const Global& global) {
       ->check(CLI::Range(0.1, 1e6))
       ->capture_default_str();
   verb->add_flag("--relays", r->relays, "also add stages that pass pixels on, where that saves memory");
-  verb->callback([r, &global] {
+  verb->add_option("--test", r->test,
+                   "with -o: write test vectors of these images (as for imaging run), or of 'noise', and a test bench");
+  verb->add_option("--area", r->family,
+                   "count cells by Yosys: ice40, ecp5, xilinx7, or the memory's where none is named")
+      ->expected(0, 1);
+  CLI::Option* area = verb->get_option("--area");
+  verb->callback([r, area, &global] {
     r->schedule.objective = imaging::parse_objective(r->objective);
     if (r->lines_per_block) r->coalesce = r->lines_per_block;
     r->output = global.output;
+    if (!r->test.empty() && global.output.empty())
+      throw UsageError("test vectors need a folder", "--test", "give -o DIR");
+    // xilinx7-simple is of the family xilinx7
+    if (area->count())
+      r->area = rtl::parse_family(r->family.empty() ? r->memory.substr(0, r->memory.find('-')) : r->family, "--area");
     const study::Study study = imaging::compile(*r);
     finish(study, global);
     if (global.json || global.quiet) return;

@@ -22,7 +22,17 @@ study::Candidate to_candidate(const Network& t, const Strategy& s, const Cluster
                   {"zero", s.zero},
                   {"shard", s.shards()},
                   {"precision", name(s.precision)},
-                  {"flash_attention", s.flash_attention}};
+                  {"weights", name(s.weights)},
+                  {"gradients", name(s.gradients)},
+                  {"flash_attention", s.flash_attention},
+                  {"dropout", s.dropout},
+                  {"fused", s.fused},
+                  {"overlap_gradients", s.overlap_gradients},
+                  {"tensor_overlap", name(s.tensor_overlap)},
+                  {"gathers_per_layer", s.gathers_per_layer},
+                  {"scatter_gather", s.scatter_gather}};
+  if (c.slow_device >= 0) out.decision["slow_device"] = {c.slow_device, c.slow_device_factor};
+  if (c.slow_node >= 0) out.decision["slow_link"] = {c.slow_node, c.slow_node_factor};
   const auto cost = [&](const char* name, double value, const char* unit, Better better) {
     out.costs.push_back({name, value, unit, better, study::Provenance::estimated});
   };

@@ -1,5 +1,6 @@
 // Communication events: collectives, and the ranks that take part in them.
 #pragma once
+#include <array>
 #include <string>
 #include <string_view>
 
@@ -11,7 +12,8 @@ namespace pare::cluster {
 /// parallelism); send: one rank to another.
 enum class CollectiveKind { all_reduce, all_gather, reduce_scatter, all_to_all, exchange, send };
 
-/// "all-reduce", "all-gather", "reduce-scatter", "all-to-all", "exchange", "send".
+constexpr std::array<std::string_view, 6> collective_names{"all-reduce", "all-gather", "reduce-scatter",
+                                                           "all-to-all", "exchange",   "send"};
 std::string_view name(CollectiveKind kind);
 /// Throws Error, naming `where`, for another name.
 CollectiveKind parse_collective(const std::string& name, const std::string& where);
@@ -21,7 +23,12 @@ CollectiveKind parse_collective(const std::string& name, const std::string& wher
 struct Group {
   int size = 1, inside = 1, nodes = 1;
   int sharing = 1;  // groups of the same node whose transfers across nodes run together
+  int below = 1;    // of its nodes, those below one leaf switch
 };
+
+/// How far a message goes: inside a node, to a node below the same leaf switch, to one below another.
+enum class Distance { node, leaf, spine };
+Distance distance(int from, int to, const Cluster& cluster);
 
 /// The groups of `size` ranks that lie `stride` apart.
 Group group_of(int size, int stride, const Cluster& cluster);

@@ -54,11 +54,12 @@ double DescribedCosts::collective_s(CollectiveKind kind, double bytes, const Gro
   return nccl_s(kind, bytes, group, cluster_);
 }
 
-double DescribedCosts::transfer_s(double bytes, bool across_nodes) const {
-  // across, a device has its part of the node's ports
-  const double bandwidth =
-      across_nodes ? cluster_.across.bandwidth / cluster_.devices_per_node : cluster_.inside.bandwidth;
-  return cluster_.call_s + (across_nodes ? cluster_.across : cluster_.inside).latency_s + bytes / bandwidth;
+double DescribedCosts::transfer_s(double bytes, Distance distance) const {
+  if (distance == Distance::node)
+    return cluster_.call_s + cluster_.inside.latency_s + bytes / cluster_.inside.bandwidth;
+  // across, a device has its part of the node's ports, and beyond the leaf switch of its uplinks
+  const double part = cluster_.devices_per_node * (distance == Distance::spine ? cluster_.fabric.oversubscription : 1);
+  return cluster_.call_s + cluster_.across.latency_s + bytes * part / cluster_.across.bandwidth;
 }
 
 }  // namespace pare::cluster

@@ -14,7 +14,7 @@ class Costs {
   /// Time of a collective over `bytes`, the size of the whole array, s.
   virtual double collective_s(CollectiveKind kind, double bytes, const Group& group) const = 0;
   /// Time of a message from one device to another while their neighbours send theirs, s.
-  virtual double transfer_s(double bytes, bool across_nodes) const = 0;
+  virtual double transfer_s(double bytes, Distance distance) const = 0;
   /// Whether figures are measured ones; of computation, collectives and transfers together.
   virtual bool measured() const = 0;
 };
@@ -25,7 +25,7 @@ class DescribedCosts : public Costs {
   explicit DescribedCosts(const Cluster& cluster) : cluster_(cluster) {}
   double operation_s(const Operation& operation) const override;
   double collective_s(CollectiveKind kind, double bytes, const Group& group) const override;
-  double transfer_s(double bytes, bool across_nodes) const override;
+  double transfer_s(double bytes, Distance distance) const override;
   bool measured() const override { return false; }
 
  private:

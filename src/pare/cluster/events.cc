@@ -17,7 +17,7 @@ class Asked : public Costs {
     if (group.size > 1 && bytes > 0) events.collectives[kind].insert(2 * bytes / group.size);
     return 1;
   }
-  double transfer_s(double bytes, bool) const override {
+  double transfer_s(double bytes, Distance) const override {
     if (bytes > 0) events.collectives[CollectiveKind::send].insert(bytes);
     return 1;
   }

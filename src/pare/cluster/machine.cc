@@ -60,10 +60,25 @@ class Section {
   std::set<std::string> asked_;
 };
 
-Link link(const toml::table& table, const char* name, const std::string& where) {
+Fabric switches(Section& section, const std::string& where) {
+  Fabric fabric;
+  const std::string topology = section.text("topology");
+  if (!topology.empty() && topology != "fat-tree" && topology != "rail")
+    throw Error(fmt::format("[across] knows no topology '{}'", printable(topology)), where, "fat-tree or rail");
+  if (topology == "rail") fabric.topology = Topology::rail;
+  fabric.leaf_nodes = section.whole("nodes_per_switch", 0);
+  fabric.oversubscription = section.number("oversubscription", 1, 1);
+  if (fabric.oversubscription < 1) throw Error("[across] 'oversubscription' is at least 1", where);
+  if (fabric.oversubscription > 1 && fabric.leaf_nodes == 0)
+    throw Error("[across] has oversubscription, but not how many nodes a switch joins", where, "add nodes_per_switch");
+  return fabric;
+}
+
+Link link(const toml::table& table, const char* name, const std::string& where, Fabric* fabric = nullptr) {
   Section section(table, name, where);
   const Link made{section.number("latency_us", 1e-6), section.number("bandwidth_gb_s", 1e9)};
   section.text("source");
+  if (fabric) *fabric = switches(section, where);
   section.finish();
   return made;
 }
@@ -120,7 +135,7 @@ Cluster parse_cluster(const std::string& text, const std::string& where) {
   c.call_s = nodes.number("call_us", 1e-6, 0);
   nodes.finish();
   c.inside = link(table, "inside", where);
-  c.across = c.nodes > 1 || table.contains("across") ? link(table, "across", where) : c.inside;
+  c.across = c.nodes > 1 || table.contains("across") ? link(table, "across", where, &c.fabric) : c.inside;
   c.hash = content_hash(text);
   return c;
 }

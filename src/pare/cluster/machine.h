@@ -41,11 +41,23 @@ struct Link {
   double bandwidth = 0;  // bytes/s, each way, of one device inside a node, of the whole node across nodes
 };
 
+enum class Topology { fat_tree, rail };
+
+/// The switches between nodes. A leaf switch joins `leaf_nodes` nodes at their full rate; the uplinks of a leaf carry
+/// 1 / oversubscription of what the nodes below it send. On rails there is a leaf for each device of a node, which
+/// joins those of the same number: messages between devices of different numbers go through a node's own link first.
+struct Fabric {
+  Topology topology = Topology::fat_tree;
+  int leaf_nodes = 0;  // 0: one switch joins all
+  double oversubscription = 1;
+};
+
 struct Cluster {
   std::string name;
   Device device;
   int nodes = 1, devices_per_node = 1;
   Link inside, across;
+  Fabric fabric;
   double call_s = 0;                 // of a collective or transfer, beyond its steps
   double price_per_device_hour = 0;  // 0: not said
   int slow_device = -1;              // a straggler, counted over all nodes, and how many times longer it takes
@@ -55,6 +67,8 @@ struct Cluster {
   std::string hash;  // of the file it came from
 
   int devices() const { return nodes * devices_per_node; }
+  /// The leaf switch above a device.
+  int leaf_of(int device) const { return fabric.leaf_nodes > 0 ? device / devices_per_node / fabric.leaf_nodes : 0; }
 };
 
 /// Reads a cluster's TOML (docs/cluster.md lists its keys). Throws Error naming the line of what is missing, unknown,

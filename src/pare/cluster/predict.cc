@@ -139,9 +139,9 @@ double Predictor::stage_transfer_s(int rank, double boundary_bytes) const {
   const int replica = s_.replicas() * s_.tensor, next = (rank + 1) % s_.pipeline;
   const bool split = s_.sequence_parallel || s_.scatter_gather;
   const double bytes = boundary_bytes / (split ? s_.tensor : 1);
-  const bool across = rank * replica / c_.devices_per_node != next * replica / c_.devices_per_node;
-  double time = costs_.transfer_s(bytes, across);
-  if (across) time *= std::max(link_slowness(rank), link_slowness(next));
+  const Distance far = distance(rank * replica, next * replica, c_);
+  double time = costs_.transfer_s(bytes, far);
+  if (far != Distance::node) time *= std::max(link_slowness(rank), link_slowness(next));
   if (s_.scatter_gather && !s_.sequence_parallel && s_.tensor > 1)
     time += costs_.collective_s(CollectiveKind::all_gather, bytes * s_.tensor, groups_.tensor);
   return time;

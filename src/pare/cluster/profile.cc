@@ -107,8 +107,8 @@ ProfiledCosts::ProfiledCosts(const Profile& profile, const Cluster& cluster) : p
 double ProfiledCosts::operation_s(const Operation& o) const {
   const auto found = profile_.operations.find(o.key());
   if (found == profile_.operations.end())
-    throw Error(fmt::format("has no '{}'", o.key()), "profile",
-                "pare cluster profile with the same options measures what is missing");
+    throw NotProfiled(fmt::format("has no '{}'", o.key()), "profile",
+                      "pare cluster profile with the same options measures what is missing");
   return o.count * found->second.seconds;
 }
 
@@ -143,10 +143,10 @@ double ProfiledCosts::collective_s(CollectiveKind kind, double bytes, const Grou
   return (group.size - 1) * interpolate(*two, 2 * bytes / group.size);
 }
 
-double ProfiledCosts::transfer_s(double bytes, bool across_nodes) const {
-  const Points* two = points(CollectiveKind::send, 2, across_nodes);
+double ProfiledCosts::transfer_s(double bytes, Distance distance) const {
+  const Points* two = points(CollectiveKind::send, 2, distance != Distance::node);
   if (!two) two = points(CollectiveKind::send, 2, false);
-  return two ? interpolate(*two, bytes) : described_.transfer_s(bytes, across_nodes);
+  return two ? interpolate(*two, bytes) : described_.transfer_s(bytes, distance);
 }
 
 }  // namespace pare::cluster

@@ -6,6 +6,7 @@
 #include <tuple>
 #include <vector>
 
+#include "pare/base/error.h"
 #include "pare/cluster/costs.h"
 
 namespace pare::cluster {
@@ -38,17 +39,23 @@ Profile parse_profile(const std::string& text, const std::string& where);
 Profile read_profile(const std::filesystem::path& path);
 std::string to_json(const Profile& profile);
 
+/// Thrown where a profile has no event that a strategy needs.
+class NotProfiled : public Error {
+ public:
+  using Error::Error;
+};
+
 /// By a profile; what it has no collectives for, by the cluster's description.
 class ProfiledCosts : public Costs {
  public:
   ProfiledCosts(const Profile& profile, const Cluster& cluster);
 
-  /// Throws Error, naming the event and how to profile it, where the profile has none.
+  /// Throws NotProfiled, naming the event and how to profile it, where the profile has none.
   double operation_s(const Operation& operation) const override;
   /// Between the profile's sizes on a line of logarithms. Of more ranks than were measured: as many more steps of a
   /// ring, each with its smaller part (the paper, section 5: two devices stand for all).
   double collective_s(CollectiveKind kind, double bytes, const Group& group) const override;
-  double transfer_s(double bytes, bool across_nodes) const override;
+  double transfer_s(double bytes, Distance distance) const override;
   bool measured() const override { return true; }
 
  private:

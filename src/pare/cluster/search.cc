@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <functional>
 #include <optional>
 #include <tuple>
@@ -13,6 +14,7 @@
 #include "pare/base/progress.h"
 #include "pare/cluster/bounds.h"
 #include "pare/cluster/names.h"
+#include "pare/cluster/profile.h"
 
 namespace pare::cluster {
 namespace {
@@ -30,12 +32,13 @@ struct Trial {
   double peak_bytes = 0;
   Score least, most;           // that running it can give
   std::optional<Score> score;  // once it was run
+  std::optional<NotProfiled> missing;
 };
 
 class Searcher {
  public:
-  Searcher(const Network& t, const Cluster& c, const SearchSpace& space)
-      : t_(t), c_(c), space_(space), costs_(c), all_(strategies(t, c, space)), trials_(all_.size()) {}
+  Searcher(const Network& t, const Cluster& c, const SearchSpace& space, const Costs& costs)
+      : t_(t), c_(c), space_(space), costs_(costs), all_(strategies(t, c, space)), trials_(all_.size()) {}
 
   Search search();
 
@@ -58,15 +61,21 @@ class Searcher {
   const Network& t_;
   const Cluster& c_;
   const SearchSpace& space_;
-  DescribedCosts costs_;
+  const Costs& costs_;
   std::vector<Strategy> all_;
   std::vector<Trial> trials_;  // [strategy]
 };
 
 /// Memory is known without running the pipeline, time between bounds.
 void Searcher::bound(std::size_t i) {
-  const Outline o = outline(t_, all_[i], c_, costs_);
   Trial& trial = trials_[i];
+  Outline o;
+  try {
+    o = outline(t_, all_[i], c_, costs_);
+  } catch (const NotProfiled& e) {
+    trial.missing = e;
+    return;
+  }
   trial.peak_bytes = o.peak_bytes();
   const double least = o.batch_time_s(least_ends(o.pipeline, o.times, o.transfer_s));
   const double most = o.batch_time_s(std::vector(o.ranks.size(), latest_end(o.pipeline, o.times, o.transfer_s)));
@@ -77,7 +86,7 @@ void Searcher::bound(std::size_t i) {
 std::vector<std::size_t> Searcher::feasible() const {
   std::vector<std::size_t> out;
   for (std::size_t i = 0; i < trials_.size(); ++i)
-    if (trials_[i].peak_bytes <= c_.device.memory_bytes) out.push_back(i);
+    if (!trials_[i].missing && trials_[i].peak_bytes <= c_.device.memory_bytes) out.push_back(i);
   return out;
 }
 
@@ -110,8 +119,11 @@ Search Searcher::search() {
     }
   }
   std::vector<std::size_t> order = feasible();
+  const auto unknown = std::ranges::count_if(trials_, [](const Trial& t) { return t.missing.has_value(); });
+  if (unknown == std::ssize(trials_)) throw *trials_[0].missing;
   if (order.empty()) {
-    const auto least = std::ranges::min_element(trials_, {}, &Trial::peak_bytes);
+    const auto least =
+        std::ranges::min_element(trials_, {}, [](const Trial& t) { return t.missing ? INFINITY : t.peak_bytes; });
     throw Error(fmt::format("no strategy fits: the smallest, {}, needs {:.1f} GiB a device of {:.1f}",
                             all_[static_cast<std::size_t>(least - trials_.begin())].label(), least->peak_bytes / gib,
                             c_.device.memory_bytes / gib),
@@ -140,7 +152,7 @@ Search Searcher::search() {
   });
   take_in();
 
-  Search out{.tried = all_.size(), .feasible = order.size()};
+  Search out{.tried = all_.size(), .unknown = static_cast<std::size_t>(unknown), .feasible = order.size()};
   for (const std::size_t i : order) out.run += trials_[i].score.has_value();
   for (const Score& s : best)
     out.best.push_back(plan(std::get<std::size_t>(s), s == best[0] ? Keep::passes : Keep::spans));
@@ -154,6 +166,8 @@ std::string_view name(Objective objective) { return objectives[static_cast<std::
 
 Objective parse_objective(const std::string& name) { return parse_name<Objective>(objectives, name, "--objective"); }
 
-Search search(const Network& t, const Cluster& c, const SearchSpace& space) { return Searcher(t, c, space).search(); }
+Search search(const Network& t, const Cluster& c, const SearchSpace& space, const Costs& costs) {
+  return Searcher(t, c, space, costs).search();
+}
 
 }  // namespace pare::cluster

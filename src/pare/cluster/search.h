@@ -25,7 +25,7 @@ struct SearchSpace {
   int largest_micro_batch = 16;
   int most_chunks = 4;           // a rank, of the interleaved schedule
   int least_part_tokens = 4096;  // of a sequence, that context parallelism leaves a device
-  bool flash_attention = true;
+  Strategy training;             // gives what is not searched: precisions, attention, dropout, what overlaps
 };
 
 /// Every strategy of the space whose widths divide what they must: for all devices of the cluster, of the objective
@@ -43,12 +43,14 @@ struct Search {
   std::vector<Plan> best;    // at most ten, the best first; that one with its timeline
   Plan worst;                // of those that fit; the last of `best` where they are few
   std::size_t tried = 0;     // strategies of the space
+  std::size_t unknown = 0;   // that need events which the profile has not
   std::size_t feasible = 0;  // that fit the devices' memory
   std::size_t run = 0;       // whose pipelines were run: bounds ruled out the others
 };
 
 /// The same plans as running every strategy would find. On all threads; the result does not depend on their number.
-/// Throws UsageError where the space is empty, Error where nothing fits, with what the smallest needs.
-Search search(const Network& network, const Cluster& cluster, const SearchSpace& space);
+/// Throws UsageError where the space is empty, Error where nothing fits, with what the smallest needs, NotProfiled
+/// where the profile suffices for no strategy.
+Search search(const Network& network, const Cluster& cluster, const SearchSpace& space, const Costs& costs);
 
 }  // namespace pare::cluster

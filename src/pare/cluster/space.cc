@@ -28,15 +28,17 @@ std::vector<Strategy> widths(const Network& t, const Cluster& c, const SearchSpa
         const int data = devices / tensor / context / pipeline;
         if (space.batch % data) continue;
         for (const int expert : divisors(t.expert_copies(), 1LL * data * context))
-          if (data * context % expert == 0)
-            out.push_back({.data = data,
-                           .tensor = tensor,
-                           .pipeline = pipeline,
-                           .context = context,
-                           .expert = expert,
-                           .batch = space.batch,
-                           .sequence_parallel = tensor > 1,
-                           .flash_attention = space.flash_attention});
+          if (data * context % expert == 0) {
+            Strategy s = space.training;
+            s.data = data;
+            s.tensor = tensor;
+            s.pipeline = pipeline;
+            s.context = context;
+            s.expert = expert;
+            s.batch = space.batch;
+            s.sequence_parallel = tensor > 1;
+            out.push_back(s);
+          }
       }
     }
   }
@@ -79,7 +81,7 @@ void add_choices(std::vector<Strategy>& out, const Network& t, const SearchSpace
   for (const int micro_batch : divisors(space.batch / s.data, space.largest_micro_batch))
     for (const Pipeline& order : pipelines(t, space, s.pipeline, space.batch / s.data / micro_batch))
       for (const Recompute recompute : space.recomputes) {
-        if (recompute == Recompute::selective && space.flash_attention) continue;  // the same as none
+        if (recompute == Recompute::selective && space.training.flash_attention) continue;  // the same as none
         for (const int zero : space.zeros) {
           if ((zero > 0 && s.replicas() == 1) || (zero == 3 && s.pipeline > 1) || (zero > 1 && s.expert > 1)) continue;
           s.micro_batch = micro_batch;

@@ -10,6 +10,9 @@
 #include "pare/base/file.h"
 #include "pare/imaging/baselines.h"
 #include "pare/imaging/parse.h"
+#include "pare/imaging/vectors.h"
+#include "pare/imaging/verilog.h"
+#include "pare/imaging/verilog_bench.h"
 
 namespace pare::imaging {
 namespace {
@@ -122,6 +125,21 @@ Candidate scheduled_candidate(const Compiled& compiled, const char* name, const 
   c.details["fill_cycles"] = fill(graph, schedule.start);
   c.details["frame_cycles"] = std::int64_t{graph.period()} * graph.height;
   return c;
+}
+
+/// What Yosys makes of the chosen design, as costs of its candidate.
+void add_area(const Compiled& compiled, const rtl::Memory& memory, rtl::Family family, Study& study) {
+  const auto verilog = write_verilog(compiled.pipeline, compiled.graph, compiled.schedule, memory);
+  const rtl::Area area = rtl::synthesise(verilog, top_module(compiled.pipeline), family);
+  Candidate& chosen = *std::ranges::find(study.candidates, study.chosen, &Candidate::name);
+  for (const auto& [name, count] : {std::pair("cells", area.all_cells),
+                                    {"luts", area.luts},
+                                    {"flip_flops", area.flip_flops},
+                                    {"multipliers", area.multipliers},
+                                    {"block_rams", area.block_rams}})
+    chosen.costs.push_back({name, static_cast<double>(count), "", Better::lower, Provenance::simulated, {}});
+  chosen.details["cells"] = area.cells;
+  study.conditions["area"] = {{"family", rtl::name(family)}, {"tool", area.tool}};
 }
 
 Json conditions_of(const CompileRequest& request, const rtl::Memory& memory, const Schedule& schedule) {
@@ -237,9 +255,13 @@ Study compile(const CompileRequest& request) {
   for (const Design& d : others)
     study.candidates.push_back(candidate_of(d, memory, others_s / static_cast<double>(others.size())));
   mark_legal_front(study);
+  if (request.area) add_area(best, memory, *request.area, study);
   if (!request.output.empty()) {
     write_file(request.output / "schedule.json", to_json(best.graph, best.schedule).dump(2) + "\n");
     write_file(request.output / "schedule.lp", best.schedule.program);
+    std::vector<std::vector<Frame>> frames;
+    if (!request.test.empty()) frames = test_frames(best.pipeline, best.graph, request.test);
+    write_hardware(request.output, best.pipeline, best.graph, best.schedule, memory, frames);
   }
   return study;
 }

@@ -3,8 +3,10 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "pare/imaging/relay.h"
+#include "pare/rtl/area.h"
 #include "pare/study/study.h"
 
 namespace pare::imaging {
@@ -16,12 +18,15 @@ struct CompileRequest {
   int lanes = 1;                // pixels a clock
   std::optional<int> coalesce;  // lines that share a block; otherwise the memory says
   ScheduleOptions schedule = {};
-  bool relays = false;           // also add stages that pass pixels on, where they save memory
-  std::filesystem::path output;  // folder; empty: nothing is written
+  bool relays = false;              // also add stages that pass pixels on, where they save memory
+  std::filesystem::path output;     // folder; empty: nothing is written
+  std::vector<std::string> test;    // images of test vectors, as test_frames takes them; empty: none are written
+  std::optional<rtl::Family> area;  // FPGA whose area Yosys counts
 };
 
 /// Candidates are the optimum, with relays too where they are asked for, and the baselines that apply. Writes
-/// schedule.json of the chosen one, and as schedule.lp the integer program whose optimum it is.
+/// the chosen one: schedule.json, schedule.lp, the integer program whose optimum it is, and its Verilog and test bench
+/// (verilog_bench.h).
 study::Study compile(const CompileRequest& request);
 
 /// Starts, fetches, lines, blocks and ports, for those who build from it: docs/imaging.md describes it.

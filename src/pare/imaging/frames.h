@@ -2,6 +2,7 @@
 #pragma once
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "pare/imaging/interpret.h"
 
@@ -24,5 +25,9 @@ std::string to_npy(const Frame& frame, const Type& type);
 /// Writes STEM.png, or STEM.npy where there is no such image or `as_array`; returns the file's name.
 std::filesystem::path write_frame(const std::filesystem::path& stem, const Frame& frame, const Type& type,
                                   bool as_array = false);
+
+/// The file of each input, out of FILE and NAME=FILE: named ones first, the others in order. Throws UsageError where
+/// one lacks, or is given twice.
+std::vector<std::string> files_of(const std::vector<const Stage*>& inputs, const std::vector<std::string>& images);
 
 }  // namespace pare::imaging

@@ -15,32 +15,6 @@
 namespace pare::imaging {
 namespace {
 
-/// The file of each input: named ones first, the others in order.
-std::vector<std::string> files_of(const std::vector<const Stage*>& inputs, const std::vector<std::string>& images) {
-  std::vector<std::string> files(inputs.size()), unnamed;
-  for (const std::string& image : images) {
-    const auto named =
-        std::ranges::find_if(inputs, [&](const Stage* stage) { return image.starts_with(stage->name + "="); });
-    if (named == inputs.end()) {
-      unnamed.push_back(image);
-      continue;
-    }
-    std::string& file = files[static_cast<std::size_t>(named - inputs.begin())];
-    if (!file.empty()) throw UsageError(fmt::format("'{}' is given twice", (*named)->name), "IMAGE");
-    file = image.substr((*named)->name.size() + 1);
-  }
-  auto next = unnamed.begin();
-  for (std::string& file : files)
-    if (file.empty() && next != unnamed.end()) file = *next++;
-  if (next != unnamed.end() || std::ranges::find(files, "") != files.end()) {
-    std::string names;
-    for (const Stage* input : inputs) names += fmt::format("{}{}", names.empty() ? "" : ", ", input->name);
-    throw UsageError(fmt::format("{} images are given, the pipeline's inputs are {}", images.size(), names), "IMAGE",
-                     "one image for each, in this order or as NAME=FILE");
-  }
-  return files;
-}
-
 std::string hash_of(const Frame& frame) {
   return content_hash({reinterpret_cast<const char*>(frame.codes.data()), frame.codes.size() * sizeof(std::int64_t)});
 }

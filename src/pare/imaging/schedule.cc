@@ -17,6 +17,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int most_rounds = 400;
+// of telling schedules of one cost apart: counted, not timed, so that the answer does not depend on the machine
+constexpr int most_tie_rounds = 12, most_tie_nodes = 500;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -91,7 +93,7 @@ std::vector<Clause> Scheduler::broken_clauses(const std::vector<std::int64_t>& s
 /// Solves, learns from conflicts and solves again, until there are none. With `most_cost` the pixels' lifetimes are
 /// minimised among schedules of that cost.
 solve::Solution Scheduler::solve(std::optional<double> most_cost, const solve::Solution* known) {
-  for (int round = 0; round < most_rounds; ++round) {
+  for (int round = 0; round < (known ? most_tie_rounds : most_rounds); ++round) {
     solve::Program p = formulation_.program();
     if (most_cost) p.add_row(formulation_.cost(), solve::Sense::at_most, *most_cost);
     p.set_objective(most_cost ? formulation_.lifetime() : formulation_.cost());
@@ -100,7 +102,7 @@ solve::Solution Scheduler::solve(std::optional<double> most_cost, const solve::S
       p.add_row(formulation_.cost(), solve::Sense::at_least, bound_);  // fewer clauses did not do for less
     }
     const auto start = Clock::now();
-    const solve::Solution solution = p.solve(known ? std::min(left(), 10.0) : left());
+    const solve::Solution solution = p.solve(left(), known ? most_tie_nodes : 0);
     solver_s_ += seconds_since(start);
     ++rounds_;
     if (!most_cost) bound_ = std::max(bound_, solution.bound - 1e-6 * std::max(1.0, solution.bound));

@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "pare/base/error.h"
-#include "pare/imaging/verilog_design.h"
+#include "pare/imaging/verilog_hardware.h"
 
 namespace pare::imaging {
 
@@ -18,14 +18,14 @@ std::map<std::string, std::string> write_verilog(const Pipeline& pipeline, const
     if (graph.lanes > 1 && edge.multiply * edge.divide > 1)
       throw Error("several pixels a clock and stages of different sizes do not go together yet", pipeline.name,
                   "give --lanes 1");
-  const Design design(pipeline, graph, schedule, memory);
+  const Hardware hardware(pipeline, graph, schedule, memory);
   Modules modules;
   for (std::size_t s = 0; s < pipeline.stages.size(); ++s)
-    if (!pipeline.stages[s].is_input) write_stage(design, static_cast<int>(s), modules);
+    if (!pipeline.stages[s].is_input) write_stage(hardware, static_cast<int>(s), modules);
   for (std::size_t e = 0; e < graph.edges.size(); ++e)
-    if (!is_wire(design, static_cast<int>(e))) write_window(design, static_cast<int>(e), modules);
-  for (const Buffer& buffer : schedule.buffers) write_buffer(design, buffer, modules);
-  write_top(design, modules);
+    if (!is_wire(hardware, static_cast<int>(e))) write_window(hardware, static_cast<int>(e), modules);
+  for (const Buffer& buffer : schedule.buffers) write_buffer(hardware, buffer, modules);
+  write_top(hardware, modules);
   std::map<std::string, std::string> files;
   for (auto& [name, text] : modules) files[name + ".v"] = std::move(text);
   return files;

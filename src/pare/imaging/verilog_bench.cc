@@ -213,7 +213,7 @@ int main(int argc, char** argv) {
   long cycle = 0, begun = -1;
   bool done = false;
   for (; !done && cycle < most && !design.stopped(); ++cycle) {
-    bool waiting = false;
+    bool over = false;  // the first input ends first: the others' last words come through only then
     for (Stream& s : streams) {
       const Port& p = s.port;
       if (!p.is_input) {
@@ -222,10 +222,10 @@ int main(int argc, char** argv) {
       }
       s.offered = s.at < s.count && (s.offered || !chance(stall));
       *p.valid = s.offered;
-      waiting |= s.at < s.count;
+      over |= s.at == s.count;
       if (s.at < s.count) p.put(s.word(s.at));
     }
-    design.flush = !waiting || (stall && chance(10));
+    design.flush = over || (stall && chance(10));
     design.eval();
     done = true;
     for (Stream& s : streams) {
@@ -296,7 +296,7 @@ std::string design_source(const std::vector<Stream>& streams) {
 
 /// The same in plain Verilog, with stalls on all sides.
 std::string verilog_bench(const Pipeline& pipeline, const std::vector<Stream>& streams, size_t frames) {
-  std::string body, ports, done, waiting;
+  std::string body, ports, done, ended;
   for (const Stream& s : streams) {
     const std::string p = s.port();
     const size_t words = frames * static_cast<size_t>(s.words());
@@ -315,7 +315,7 @@ std::string verilog_bench(const Pipeline& pipeline, const std::vector<Stream>& s
           "  always @(posedge aclk) if (aresetn) begin\n    if ({0}_tvalid & {0}_tready) {0}_at <= {0}_at + 1;\n"
           "    if (!{0}_tvalid | {0}_tready) {0}_offer <= $random(seed) % 4 != 0;\n  end\n",
           p);
-      waiting += fmt::format("{}({}_at < {})", waiting.empty() ? "" : " | ", p, words);
+      ended += fmt::format("{}({}_at == {})", ended.empty() ? "" : " | ", p, words);
     } else {
       body += fmt::format("  reg {0}_tready = 0;\n  wire [{1}:0] {0}_tdata;\n", p, s.bits - 1);
       body += fmt::format(
@@ -336,7 +336,7 @@ module bench;
   reg aclk = 0, aresetn = 0;
   integer wrong = 0, seed = 1;
 {}
-  wire flush = ~({});
+  wire flush = {};
   {} top (
     .aclk(aclk), .aresetn(aresetn), .flush(flush){});
   always #5 aclk = ~aclk;
@@ -348,7 +348,7 @@ module bench;
   end
 endmodule
 )",
-                     body, waiting, top_module(pipeline), ports, done);
+                     body, ended, top_module(pipeline), ports, done);
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "pare/imaging/verilog_design.h"
+#include "pare/imaging/verilog_hardware.h"
 
 namespace pare::imaging {
 namespace {
@@ -18,15 +18,18 @@ struct PortUse {
 };
 
 /// A block with those ports that are used, and only what they are used for.
-std::string write_block(const Design& design, int words, int bits, const std::vector<PortUse>& ports, Modules& out) {
+std::string write_block(const Hardware& hardware, int words, int bits, const std::vector<PortUse>& ports,
+                        Modules& out) {
   std::string kinds;
   for (const PortUse& port : ports)
     kinds += port.reads && port.writes ? 'b' : port.reads ? 'r' : port.writes ? 'w' : '-';
   std::erase(kinds, '-');
-  const std::string name = fmt::format("{}_block_{}x{}_{}", design.prefix, words, bits, kinds);
+  const std::string name = fmt::format("{}_block_{}x{}_{}", hardware.prefix, words, bits, kinds);
   if (out.contains(name)) return name;
   Module module(name,
                 fmt::format("Memory block of {} words of {} bits. Ports: r reads, w writes, b either.", words, bits));
+  module.attribute(
+      "keep_hierarchy");  // else Yosys joins write ports that are never used at once, and then lacks a read port
   module.input("clk");
   const int address = rtl::index_bits(words);
   for (std::size_t p = 0; p < kinds.size(); ++p) {
@@ -64,8 +67,8 @@ std::string address(const std::string& column, int column_bits, int row, int wor
 
 class LinesWriter {
  public:
-  LinesWriter(const Design& design, const Buffer& buffer, Module& module, Modules& out)
-      : design_(design), buffer_(buffer), module_(module), out_(out), fetches_(design.fetches_of(buffer)) {}
+  LinesWriter(const Hardware& hardware, const Buffer& buffer, Module& module, Modules& out)
+      : hardware_(hardware), buffer_(buffer), module_(module), out_(out), fetches_(hardware.fetches_of(buffer)) {}
 
   void write() {
     module_.input("clk");
@@ -101,8 +104,8 @@ class LinesWriter {
 
   int n() const { return buffer_.lines; }
   int group() const { return buffer_.lines_per_block; }
-  int words() const { return design_.words(buffer_.stage); }
-  int bits() const { return design_.word_bits(buffer_.stage); }
+  int words() const { return hardware_.words(buffer_.stage); }
+  int bits() const { return hardware_.word_bits(buffer_.stage); }
   int column_bits() const { return rtl::index_bits(words()); }
   int line_bits() const { return rtl::index_bits(n()); }
 
@@ -181,13 +184,13 @@ class LinesWriter {
     std::vector<PortUse> uses;
     Module::Connections connections{{"clk", "clk"}};
     int used = 0;
-    for (int port = 0; port < design_.memory.ports.all(); ++port) {
+    for (int port = 0; port < hardware_.memory.ports.all(); ++port) {
       std::vector<Access> here;
       std::ranges::copy_if(all, std::back_inserter(here), [port](const Access& a) { return a.port == port; });
       if (here.empty()) continue;
       write_port(block, port, here, address_bits, used++, uses, connections);
     }
-    const std::string name = write_block(design_, group() * words(), bits(), uses, out_);
+    const std::string name = write_block(hardware_, group() * words(), bits(), uses, out_);
     module_.instance(name, fmt::format("block{}", block), connections);
     write_check(block, all);
     module_.line();
@@ -272,7 +275,7 @@ class LinesWriter {
     module_.line();
   }
 
-  const Design& design_;
+  const Hardware& hardware_;
   const Buffer& buffer_;
   Module& module_;
   Modules& out_;
@@ -280,17 +283,17 @@ class LinesWriter {
 };
 
 /// A chain is read where the pixel is in the clock after the fetch.
-void write_chain(const Design& design, const Buffer& buffer, Module& module) {
-  const int bits = design.word_bits(buffer.stage);
-  const auto fetches = design.fetches_of(buffer);
+void write_chain(const Hardware& hardware, const Buffer& buffer, Module& module) {
+  const int bits = hardware.word_bits(buffer.stage);
+  const auto fetches = hardware.fetches_of(buffer);
   module.input("clk");
   module.input("enable");
   module.input("write_pixel", bits);
   for (std::size_t f = 0; f < fetches.size(); ++f) module.output(fmt::format("fetch{}_pixels", f), bits);
   std::vector<std::int64_t> ages;
   for (const Fetch& fetch : fetches)
-    ages.push_back(fetch.start - design.start(buffer.stage) -
-                   static_cast<std::int64_t>(fetch.down) * design.step(buffer.stage) * design.graph.period());
+    ages.push_back(fetch.start - hardware.start(buffer.stage) -
+                   static_cast<std::int64_t>(fetch.down) * hardware.step(buffer.stage) * hardware.graph.period());
   const int depth = static_cast<int>(std::ranges::max(ages)) + 1;
   const Signal chain = module.reg("chain", depth * bits);
   module.line("always @(posedge clk)");
@@ -305,22 +308,22 @@ void write_chain(const Design& design, const Buffer& buffer, Module& module) {
 
 }  // namespace
 
-std::string buffer_module(const Design& design, const Buffer& buffer) {
-  return design.module(buffer.registers ? "chain" : "lines", design.stage(buffer.stage).name);
+std::string buffer_module(const Hardware& hardware, const Buffer& buffer) {
+  return hardware.module(buffer.registers ? "chain" : "lines", hardware.stage(buffer.stage).name);
 }
 
-void write_buffer(const Design& design, const Buffer& buffer, Modules& out) {
-  const std::string& stage = design.stage(buffer.stage).name;
+void write_buffer(const Hardware& hardware, const Buffer& buffer, Modules& out) {
+  const std::string& stage = hardware.stage(buffer.stage).name;
   if (buffer.registers) {
-    Module module(buffer_module(design, buffer), fmt::format("The last pixels of {} in registers.", stage));
-    write_chain(design, buffer, module);
+    Module module(buffer_module(hardware, buffer), fmt::format("The last pixels of {} in registers.", stage));
+    write_chain(hardware, buffer, module);
     out[module.name()] = module.text();
     return;
   }
-  Module module(buffer_module(design, buffer),
+  Module module(buffer_module(hardware, buffer),
                 fmt::format("The last {} lines of {}, {} a block; row q lies in line q mod {}.", buffer.lines, stage,
                             buffer.lines_per_block, buffer.lines));
-  LinesWriter(design, buffer, module, out).write();
+  LinesWriter(hardware, buffer, module, out).write();
   out[module.name()] = module.text();
 }
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "pare/imaging/verilog_design.h"
+#include "pare/imaging/verilog_hardware.h"
 
 namespace pare::imaging {
 namespace {
@@ -21,11 +21,11 @@ Range range_of(const Table& table) {
 
 class Expressions {
  public:
-  Expressions(const Design& design, int stage, Module& module)
-      : design_(design), stage_(design.stage(stage)), module_(module), values_(stage_.nodes.size()) {}
+  Expressions(const Hardware& hardware, int stage, Module& module)
+      : hardware_(hardware), stage_(hardware.stage(stage)), module_(module), values_(stage_.nodes.size()) {}
 
   void source(Signal taps, std::vector<Tap> reads, int stage) {
-    sources_.push_back({module_.watch(taps), std::move(reads), design_.stage(stage).type});
+    sources_.push_back({module_.watch(taps), std::move(reads), hardware_.stage(stage).type});
   }
   void column(const Signal& s) { column_ = s; }
   void row(const Signal& s) { row_ = s; }
@@ -56,10 +56,10 @@ class Expressions {
   };
 
   void write_table(std::int64_t table) {
-    const auto& entries = design_.pipeline.tables[static_cast<size_t>(table)].entries;
-    const int width = bits_of(range_of(design_.pipeline.tables[static_cast<size_t>(table)]));
+    const auto& entries = hardware_.pipeline.tables[static_cast<size_t>(table)].entries;
+    const int width = bits_of(range_of(hardware_.pipeline.tables[static_cast<size_t>(table)]));
     const int index = rtl::index_bits(static_cast<std::int64_t>(entries.size()));
-    module_.line(fmt::format("// {}", design_.pipeline.tables[static_cast<size_t>(table)].name));
+    module_.line(fmt::format("// {}", hardware_.pipeline.tables[static_cast<size_t>(table)].name));
     module_.line(fmt::format("function {}table_{};", rtl::vector(width), table));
     module_.line(fmt::format("  input {}index;", rtl::vector(index)));
     module_.line("  case (index)");
@@ -213,7 +213,7 @@ class Expressions {
       case Op::logical_not: return "~" + truth(a());
       case Op::select: return fmt::format("{} ? {} : {}", truth(a()), sized(b()), sized(c()));
       case Op::lookup: {
-        const Table& table = design_.pipeline.tables[static_cast<size_t>(node.value)];
+        const Table& table = hardware_.pipeline.tables[static_cast<size_t>(node.value)];
         const Range range = range_of(table);
         const int index = rtl::index_bits(static_cast<std::int64_t>(table.entries.size()));
         return module_.resized(wire(name + "_t", bits_of(range), range.low < 0,
@@ -224,7 +224,7 @@ class Expressions {
     }
   }
 
-  const Design& design_;
+  const Hardware& hardware_;
   const Stage& stage_;
   Module& module_;
   std::vector<Signal> values_;
@@ -238,29 +238,32 @@ bool uses(const Stage& stage, Op op) {
   return std::ranges::any_of(stage.nodes, [op](const Node& node) { return node.op == op; });
 }
 
-std::string stage_module(const Design& design, int stage) { return design.module("stage", design.stage(stage).name); }
+std::string stage_module(const Hardware& hardware, int stage) {
+  return hardware.module("stage", hardware.stage(stage).name);
+}
 
-void write_stage(const Design& design, int s, Modules& out) {
-  const Stage& stage = design.stage(s);
-  Module module(stage_module(design, s), fmt::format("Stage {}: {}, one pixel a clock.", stage.name, name(stage.type)));
+void write_stage(const Hardware& hardware, int s, Modules& out) {
+  const Stage& stage = hardware.stage(s);
+  Module module(stage_module(hardware, s),
+                fmt::format("Stage {}: {}, one pixel a clock.", stage.name, name(stage.type)));
   module.input("clk");
   module.input("enable");
-  Expressions expressions(design, s, module);
+  Expressions expressions(hardware, s, module);
   if (uses(stage, Op::column))
-    expressions.column(module.watch(module.input("column", rtl::index_bits(design.columns(s)))));
-  if (uses(stage, Op::row)) expressions.row(module.watch(module.input("row", rtl::index_bits(design.rows(s)))));
+    expressions.column(module.watch(module.input("column", rtl::index_bits(hardware.columns(s)))));
+  if (uses(stage, Op::row)) expressions.row(module.watch(module.input("row", rtl::index_bits(hardware.rows(s)))));
   for (size_t i = 0; i < stage.sources.size(); ++i) {
     const int producer = stage.sources[i].stage;
-    for (const int e : design.edges_into(s)) {
-      if (design.edge(e).producer != producer) continue;
-      std::vector<Tap> reads = design.taps(e);
+    for (const int e : hardware.edges_into(s)) {
+      if (hardware.edge(e).producer != producer) continue;
+      std::vector<Tap> reads = hardware.taps(e);
       std::erase_if(reads, [](const Tap& tap) { return tap.lane > 0; });
       const Signal taps =
-          module.input(fmt::format("taps_{}", i), static_cast<int>(reads.size()) * design.pixel_bits(producer));
+          module.input(fmt::format("taps_{}", i), static_cast<int>(reads.size()) * hardware.pixel_bits(producer));
       expressions.source(taps, reads, producer);
     }
   }
-  const Signal pixel = module.output_reg("pixel", design.pixel_bits(s));
+  const Signal pixel = module.output_reg("pixel", hardware.pixel_bits(s));
   expressions.write_tables();
   const std::string value = expressions.write();
   module.line("always @(posedge clk)");

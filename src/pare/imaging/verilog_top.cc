@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "pare/imaging/verilog.h"
-#include "pare/imaging/verilog_design.h"
+#include "pare/imaging/verilog_hardware.h"
 
 namespace pare::imaging {
 namespace {
@@ -29,12 +29,12 @@ int whole_bytes(int bits) { return (bits + 7) / 8 * 8; }
 
 class TopWriter {
  public:
-  TopWriter(const Design& design, Module& module, Modules& out) : design_(design), module_(module), out_(out) {}
+  TopWriter(const Hardware& hardware, Module& module, Modules& out) : hardware_(hardware), module_(module), out_(out) {}
 
   void write() {
-    const std::size_t stages = design_.pipeline.stages.size();
+    const std::size_t stages = hardware_.pipeline.stages.size();
     for (std::size_t s = 0; s < stages; ++s) {
-      const Stage& stage = design_.pipeline.stages[s];
+      const Stage& stage = hardware_.pipeline.stages[s];
       const int i = static_cast<int>(s);
       if (stage.is_input) streams_.push_back({i, true, "s_axis_" + stage.name});
       if (stage.is_output) streams_.push_back({i, false, "m_axis_" + stage.name});
@@ -43,15 +43,15 @@ class TopWriter {
     module_.line("wire reset = ~aresetn;");
     module_.line("wire enable;");
     for (std::size_t s = 0; s < stages; ++s)
-      if (!design_.pipeline.stages[s].is_input)
-        module_.wire(pixel(static_cast<int>(s)), design_.word_bits(static_cast<int>(s)));
+      if (!hardware_.pipeline.stages[s].is_input)
+        module_.wire(pixel(static_cast<int>(s)), hardware_.word_bits(static_cast<int>(s)));
     plan_rasters();
     write_rasters();
     write_frames();
     write_enable();
-    for (const Buffer& buffer : design_.schedule.buffers) write_buffer_instance(buffer);
+    for (const Buffer& buffer : hardware_.schedule.buffers) write_buffer_instance(buffer);
     for (std::size_t s = 0; s < stages; ++s)
-      if (!design_.pipeline.stages[s].is_input) write_stage_instance(static_cast<int>(s));
+      if (!hardware_.pipeline.stages[s].is_input) write_stage_instance(static_cast<int>(s));
   }
 
  private:
@@ -65,19 +65,19 @@ class TopWriter {
     return raster_name(r);
   }
   std::string of_stage(int s, int before = 0) {
-    return raster(design_.start(s) - before, design_.step(s), design_.step(s));
+    return raster(hardware_.start(s) - before, hardware_.step(s), hardware_.step(s));
   }
   std::string pixel(int s) const {
-    return design_.stage(s).is_input ? input_pixel(s) : "pixel_" + design_.stage(s).name;
+    return hardware_.stage(s).is_input ? input_pixel(s) : "pixel_" + hardware_.stage(s).name;
   }
   std::string input_pixel(int s) const {
-    const std::string name = fmt::format("s_axis_{}_tdata", design_.stage(s).name);
-    const int bits = design_.word_bits(s);
+    const std::string name = fmt::format("s_axis_{}_tdata", hardware_.stage(s).name);
+    const int bits = hardware_.word_bits(s);
     return whole_bytes(bits) == bits ? name : bits == 1 ? name + "[0]" : fmt::format("{}[{}:0]", name, bits - 1);
   }
   Signal on(const std::string& raster) { return {raster + "_on", 1}; }
   Signal column(const std::string& raster, const Raster& r) {
-    return {raster + "_column", rtl::index_bits(design_.graph.period() / r.column_step)};
+    return {raster + "_column", rtl::index_bits(hardware_.graph.period() / r.column_step)};
   }
 
   void write_ports() {
@@ -85,10 +85,10 @@ class TopWriter {
     module_.input("aresetn");
     module_.input("flush");
     for (const Stream& stream : streams_) {
-      const int bits = whole_bytes(design_.word_bits(stream.stage));
+      const int bits = whole_bytes(hardware_.word_bits(stream.stage));
       if (stream.is_input) {
         const Signal data = module_.watch(module_.input(stream.name + "_tdata", bits));
-        module_.bits(data, design_.word_bits(stream.stage) - 1, 0);
+        module_.bits(data, hardware_.word_bits(stream.stage) - 1, 0);
         module_.input(stream.name + "_tvalid");
         module_.output(stream.name + "_tready");
       } else {
@@ -103,35 +103,36 @@ class TopWriter {
 
   /// Every counter that something will ask for, so that they can be declared first.
   void plan_rasters() {
-    const std::int64_t first = design_.first_input();
+    const std::int64_t first = hardware_.first_input();
     for (Stream& stream : streams_) {
-      const int step = design_.step(stream.stage);
-      stream.at = {std::max(design_.start(stream.stage), first), step, step};
-      stream.delay = stream.at.start - design_.start(stream.stage);
+      const int step = hardware_.step(stream.stage);
+      stream.at = {std::max(hardware_.start(stream.stage), first), step, step};
+      stream.delay = stream.at.start - hardware_.start(stream.stage);
       stream.raster = raster(stream.at.start, step, step);
     }
-    for (const Buffer& buffer : design_.schedule.buffers) {
+    for (const Buffer& buffer : hardware_.schedule.buffers) {
       if (!buffer.registers) of_stage(buffer.stage);
-      for (const Fetch& fetch : design_.fetches_of(buffer)) plan_fetch(buffer, fetch);
+      for (const Fetch& fetch : hardware_.fetches_of(buffer)) plan_fetch(buffer, fetch);
     }
-    for (std::size_t i = 0; i < design_.pipeline.stages.size(); ++i) {
+    for (std::size_t i = 0; i < hardware_.pipeline.stages.size(); ++i) {
       const int s = static_cast<int>(i);
-      const Stage& stage = design_.stage(s);
+      const Stage& stage = hardware_.stage(s);
       if (stage.is_input) continue;
-      const auto edges = design_.edges_into(s);
-      if (uses(stage, Op::column) || uses(stage, Op::row) || design_.step(s) > 1 ||
-          std::ranges::any_of(edges, [&](int e) { return needs_column(design_, e); }))
+      const auto edges = hardware_.edges_into(s);
+      if (uses(stage, Op::column) || uses(stage, Op::row) || hardware_.step(s) > 1 ||
+          std::ranges::any_of(edges, [&](int e) { return needs_column(hardware_, e); }))
         of_stage(s, 1);
     }
     std::ranges::sort(rasters_);
   }
 
   void plan_fetch(const Buffer& buffer, const Fetch& fetch) {
-    if (!buffer.registers ||
-        std::ranges::any_of(fetch.edges, [&](int e) { return design_.edge(e).divide > 1 && has_older(design_, e); }))
+    if (!buffer.registers || std::ranges::any_of(fetch.edges, [&](int e) {
+          return hardware_.edge(e).divide > 1 && has_older(hardware_, e);
+        }))
       raster(fetch.start, fetch.column_step, fetch.row_step);
-    const bool sparse = design_.step(buffer.stage) > 1;
-    if (sparse || std::ranges::any_of(fetch.edges, [&](int e) { return needs_row(design_, e); }))
+    const bool sparse = hardware_.step(buffer.stage) > 1;
+    if (sparse || std::ranges::any_of(fetch.edges, [&](int e) { return needs_row(hardware_, e); }))
       raster(fetch.start + 1, fetch.column_step, fetch.row_step);
   }
 
@@ -147,10 +148,10 @@ class TopWriter {
     module_.line();
     module_.line("// at N: the pixel whose turn it is in a sequence that began in cycle N");
     for (const Raster& r : rasters_) {
-      const std::string name = raster_name(r), type = raster_module(design_, r.column_step, r.row_step);
+      const std::string name = raster_name(r), type = raster_module(hardware_, r.column_step, r.row_step);
       module_.watch(module_.wire(name + "_on", 1));
-      module_.watch(module_.wire(name + "_column", rtl::index_bits(design_.graph.period() / r.column_step)));
-      module_.watch(module_.wire(name + "_row", rtl::index_bits(design_.graph.height / r.row_step)));
+      module_.watch(module_.wire(name + "_column", rtl::index_bits(hardware_.graph.period() / r.column_step)));
+      module_.watch(module_.wire(name + "_row", rtl::index_bits(hardware_.graph.height / r.row_step)));
       module_.instance(type, "raster_" + name,
                        {{"clk", "aclk"},
                         {"reset", "reset"},
@@ -166,14 +167,14 @@ class TopWriter {
   }
 
   void write_raster_module(const Raster& r, int cycle_bits) {
-    const std::string name = raster_module(design_, r.column_step, r.row_step);
+    const std::string name = raster_module(hardware_, r.column_step, r.row_step);
     if (out_.contains(name)) return;
     Module m(name, fmt::format("The place of a pixel, every {} cycles and {} rows from cycle START on.", r.column_step,
                                r.row_step));
     m.parameter("START", cycle_bits, 0);
     for (const char* port : {"clk", "reset", "enable"}) m.input(port);
     m.input("cycle", cycle_bits);
-    const int columns = design_.graph.period() / r.column_step, rows = design_.graph.height / r.row_step;
+    const int columns = hardware_.graph.period() / r.column_step, rows = hardware_.graph.height / r.row_step;
     m.output("on");
     const Signal column = m.output_reg("column", rtl::index_bits(columns));
     const Signal row = m.output_reg("row", rtl::index_bits(rows));
@@ -216,7 +217,7 @@ class TopWriter {
   std::string frame_start(const Stream& stream) {
     const Raster& r = stream.at;
     const Signal x = column(stream.raster, r),
-                 y{stream.raster + "_row", rtl::index_bits(design_.graph.height / r.row_step)};
+                 y{stream.raster + "_row", rtl::index_bits(hardware_.graph.height / r.row_step)};
     return fmt::format("{} & ({} == {}) & ({} == {})", module_.all(on(stream.raster)), module_.all(x),
                        literal(0, x.width), module_.all(y), literal(0, y.width));
   }
@@ -225,8 +226,8 @@ class TopWriter {
   void write_frames() {
     const auto start = [](const Stream& s) { return s.at.start; };
     const Stream& first = *std::ranges::find_if(
-        streams_, [&](const Stream& s) { return s.is_input && start(s) == design_.first_input(); });
-    const std::int64_t frame = static_cast<std::int64_t>(design_.graph.period()) * design_.graph.height;
+        streams_, [&](const Stream& s) { return s.is_input && start(s) == hardware_.first_input(); });
+    const std::int64_t frame = static_cast<std::int64_t>(hardware_.graph.period()) * hardware_.graph.height;
     const std::int64_t longest = start(*std::ranges::max_element(streams_, {}, start)) - start(first);
     const int ring = static_cast<int>(longest / frame) + 2, ring_bits = rtl::index_bits(ring);
     module_.line("// frames: real where a pixel waits at their start, else blank if flushed");
@@ -289,7 +290,7 @@ class TopWriter {
 
   void write_output(const Stream& stream) {
     const std::string& n = stream.name;
-    const int bits = design_.word_bits(stream.stage), more = whole_bytes(bits) - bits;
+    const int bits = hardware_.word_bits(stream.stage), more = whole_bytes(bits) - bits;
     const Signal x = column(stream.raster, stream.at);
     module_.line(fmt::format("assign {0}_tvalid = {0}_active & ~{0}_sent;", n));
     const std::string value = stream.delay ? delayed(stream) : pixel(stream.stage);
@@ -297,7 +298,7 @@ class TopWriter {
         fmt::format("assign {}_tdata = {};", n, more ? fmt::format("{{{}, {}}}", literal(0, more), value) : value));
     module_.line(fmt::format("assign {0}_tuser = {0}_first;", n));
     module_.line(fmt::format("assign {}_tlast = {} == {};", n, module_.all(x),
-                             literal(design_.words(stream.stage) - 1, x.width)));
+                             literal(hardware_.words(stream.stage) - 1, x.width)));
     module_.line("always @(posedge aclk)");
     module_.line(fmt::format("  if (reset | enable) {}_sent <= 1'b0;", n));
     module_.line(fmt::format("  else if ({0}_tvalid & {0}_tready) {0}_sent <= 1'b1;", n));
@@ -305,7 +306,7 @@ class TopWriter {
 
   /// A stage that reads only rows far above can be ahead of the input: its frame is not known to be real yet.
   std::string delayed(const Stream& stream) {
-    const int bits = design_.word_bits(stream.stage);
+    const int bits = hardware_.word_bits(stream.stage);
     const std::string name = stream.name + "_delayed";
     const Signal chain = module_.reg(name, static_cast<int>(stream.delay) * bits);
     const std::string value = pixel(stream.stage);
@@ -317,16 +318,16 @@ class TopWriter {
   }
 
   void write_buffer_instance(const Buffer& buffer) {
-    const std::string& stage = design_.stage(buffer.stage).name;
-    const auto fetches = design_.fetches_of(buffer);
-    const int bits = design_.word_bits(buffer.stage);
+    const std::string& stage = hardware_.stage(buffer.stage).name;
+    const auto fetches = hardware_.fetches_of(buffer);
+    const int bits = hardware_.word_bits(buffer.stage);
     Module::Connections ports{{"clk", "aclk"}};
     if (!buffer.registers && buffer.lines > 1) ports.emplace_back("reset", "reset");
     ports.emplace_back("enable", "enable");
     if (!buffer.registers) {
       const std::string at = of_stage(buffer.stage);
       ports.emplace_back("write_on", module_.all(on(at)));
-      ports.emplace_back("write_column", module_.all(column(at, {0, design_.step(buffer.stage), 1})));
+      ports.emplace_back("write_column", module_.all(column(at, {0, hardware_.step(buffer.stage), 1})));
     }
     ports.emplace_back("write_pixel", pixel(buffer.stage));
     for (std::size_t f = 0; f < fetches.size(); ++f) {
@@ -341,74 +342,74 @@ class TopWriter {
       }
       ports.emplace_back(fmt::format("fetch{}_pixels", f), name);
     }
-    const std::string type = buffer_module(design_, buffer);
+    const std::string type = buffer_module(hardware_, buffer);
     module_.instance(type, "buffer_" + stage, ports);
   }
 
   std::string window_instance(int e) {
-    const Edge& edge = design_.edge(e);
+    const Edge& edge = hardware_.edge(e);
     const auto& [fetched, fetch, bits] = edge_column_.at(e);
     const std::string name = fmt::format("taps_{}_for_{}", edge.producer, edge.consumer);
     const int low = (fetch.up - edge.window.up) * bits;
     const std::string column_bits = module_.bits(fetched, low + edge.window.height() * bits - 1, low);
-    const bool wired = is_wire(design_, e);
-    module_.wire(name, static_cast<int>(design_.taps(e).size()) * design_.pixel_bits(edge.producer),
+    const bool wired = is_wire(hardware_, e);
+    module_.wire(name, static_cast<int>(hardware_.taps(e).size()) * hardware_.pixel_bits(edge.producer),
                  wired ? column_bits : "");
     if (wired) return name;
     Module::Connections ports;
     const std::string next = raster_name({fetch.start + 1, fetch.column_step, fetch.row_step});
-    if (has_registers(design_, e)) {
+    if (has_registers(hardware_, e)) {
       ports = {{"clk", "aclk"}, {"enable", "enable"}};
-      if (design_.step(edge.producer) > 1) ports.emplace_back("fresh", module_.all(on(next)));
+      if (hardware_.step(edge.producer) > 1) ports.emplace_back("fresh", module_.all(on(next)));
     }
-    if (edge.divide > 1 && has_older(design_, e))
+    if (edge.divide > 1 && has_older(hardware_, e))
       ports.emplace_back("fetching", module_.all(on(raster_name({fetch.start, fetch.column_step, fetch.row_step}))));
-    if (needs_row(design_, e))
-      ports.emplace_back("row", module_.all({next + "_row", rtl::index_bits(design_.rows(edge.consumer))}));
-    if (needs_column(design_, e))
+    if (needs_row(hardware_, e))
+      ports.emplace_back("row", module_.all({next + "_row", rtl::index_bits(hardware_.rows(edge.consumer))}));
+    if (needs_column(hardware_, e))
       ports.emplace_back("column",
-                         module_.all(column(of_stage(edge.consumer, 1), {0, design_.step(edge.consumer), 1})));
+                         module_.all(column(of_stage(edge.consumer, 1), {0, hardware_.step(edge.consumer), 1})));
     ports.emplace_back("fetched", column_bits);
     ports.emplace_back("taps", name);
-    module_.instance(window_module(design_, e), fmt::format("window_{}_for_{}", edge.producer, edge.consumer), ports);
+    module_.instance(window_module(hardware_, e), fmt::format("window_{}_for_{}", edge.producer, edge.consumer), ports);
     return name;
   }
 
   void write_stage_instance(int s) {
-    const Stage& stage = design_.stage(s);
+    const Stage& stage = hardware_.stage(s);
     std::map<int, std::pair<std::string, int>> taps;  // by source: the wire, bits of a lane
     module_.line();
-    for (const int e : design_.edges_into(s)) {
-      const int lane_bits =
-          static_cast<int>(design_.taps(e).size()) / design_.graph.lanes * design_.pixel_bits(design_.edge(e).producer);
-      taps[design_.source_of(e)] = {window_instance(e), lane_bits};
+    for (const int e : hardware_.edges_into(s)) {
+      const int lane_bits = static_cast<int>(hardware_.taps(e).size()) / hardware_.graph.lanes *
+                            hardware_.pixel_bits(hardware_.edge(e).producer);
+      taps[hardware_.source_of(e)] = {window_instance(e), lane_bits};
     }
-    for (int lane = 0; lane < design_.graph.lanes; ++lane) write_lane(s, stage, lane, taps);
+    for (int lane = 0; lane < hardware_.graph.lanes; ++lane) write_lane(s, stage, lane, taps);
   }
 
   void write_lane(int s, const Stage& stage, int lane, const std::map<int, std::pair<std::string, int>>& taps) {
-    const int lanes = design_.graph.lanes;
+    const int lanes = hardware_.graph.lanes;
     const auto slice = [&](const std::string& wire, int bits) {
       if (lanes == 1) return wire;
       return bits == 1 ? fmt::format("{}[{}]", wire, lane)
                        : fmt::format("{}[{}:{}]", wire, (lane + 1) * bits - 1, lane * bits);
     };
-    const std::string before = raster_name({design_.start(s) - 1, design_.step(s), design_.step(s)});
+    const std::string before = raster_name({hardware_.start(s) - 1, hardware_.step(s), hardware_.step(s)});
     Module::Connections ports{{"clk", "aclk"}};
-    ports.emplace_back("enable", design_.step(s) > 1 ? "enable & " + module_.all(on(before)) : "enable");
+    ports.emplace_back("enable", hardware_.step(s) > 1 ? "enable & " + module_.all(on(before)) : "enable");
     if (uses(stage, Op::column)) {
-      const std::string word = module_.all(column(before, {0, design_.step(s), 1}));
+      const std::string word = module_.all(column(before, {0, hardware_.step(s), 1}));
       ports.emplace_back("column", lanes == 1 ? word
-                                   : design_.words(s) == 1
+                                   : hardware_.words(s) == 1
                                        ? literal(lane, rtl::index_bits(lanes))
                                        : fmt::format("{{{}, {}}}", word, literal(lane, rtl::index_bits(lanes))));
     }
     if (uses(stage, Op::row))
-      ports.emplace_back("row", module_.all({before + "_row", rtl::index_bits(design_.rows(s))}));
+      ports.emplace_back("row", module_.all({before + "_row", rtl::index_bits(hardware_.rows(s))}));
     for (const auto& [source, wire] : taps)
       ports.emplace_back(fmt::format("taps_{}", source), slice(wire.first, wire.second));
-    ports.emplace_back("pixel", slice(pixel(s), design_.pixel_bits(s)));
-    module_.instance(stage_module(design_, s),
+    ports.emplace_back("pixel", slice(pixel(s), hardware_.pixel_bits(s)));
+    module_.instance(stage_module(hardware_, s),
                      fmt::format("stage_{}{}", stage.name, lanes == 1 ? "" : fmt::format("_lane{}", lane)), ports);
   }
 
@@ -418,7 +419,7 @@ class TopWriter {
     int bits = 0;
   };
 
-  const Design& design_;
+  const Hardware& hardware_;
   Module& module_;
   Modules& out_;
   std::vector<Stream> streams_;
@@ -428,16 +429,16 @@ class TopWriter {
 
 }  // namespace
 
-std::string raster_module(const Design& design, int column_step, int row_step) {
-  return design.module("raster", fmt::format("{}x{}", column_step, row_step));
+std::string raster_module(const Hardware& hardware, int column_step, int row_step) {
+  return hardware.module("raster", fmt::format("{}x{}", column_step, row_step));
 }
 
-void write_top(const Design& design, Modules& out) {
-  const Graph& graph = design.graph;
-  Module module(top_module(design.pipeline),
-                fmt::format("{}: images of {} x {}, {} a clock.", design.pipeline.name, graph.width, graph.height,
+void write_top(const Hardware& hardware, Modules& out) {
+  const Graph& graph = hardware.graph;
+  Module module(top_module(hardware.pipeline),
+                fmt::format("{}: images of {} x {}, {} a clock.", hardware.pipeline.name, graph.width, graph.height,
                             graph.lanes == 1 ? "one pixel" : fmt::format("{} pixels", graph.lanes)));
-  TopWriter(design, module, out).write();
+  TopWriter(hardware, module, out).write();
   out[module.name()] = module.text();
 }
 

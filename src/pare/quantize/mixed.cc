@@ -18,13 +18,18 @@ namespace {
 constexpr int wide_bits = 8;
 
 /// Points lost on the selection samples; where there are no labels the float network's answers are the truth.
-double drop_of(const at::Tensor& logits, const Judge& judge) {
-  if (judge.labels.empty()) {
-    const at::Tensor same = at::eq(logits.argmax(1), judge.float_logits.argmax(1));
-    return 100 - 100 * same.to(at::kDouble).mean().item<double>();
+runtime::Difference drop_of(const at::Tensor& logits, const Judge& judge) {
+  std::vector<std::int64_t> truth = judge.labels;
+  if (truth.empty()) {
+    const at::Tensor answers = judge.float_logits.argmax(1).contiguous();
+    truth.assign(answers.data_ptr<std::int64_t>(), answers.data_ptr<std::int64_t>() + answers.numel());
   }
-  return runtime::accuracy(judge.float_logits, judge.labels).top1 - runtime::accuracy(logits, judge.labels).top1;
+  return runtime::paired_difference(runtime::accuracy(logits, truth).right,
+                                    runtime::accuracy(judge.float_logits, truth).right);
 }
+
+/// One standard error above the drop that was seen: what a few hundred samples show is as often too little as too much.
+double likely_most(const runtime::Difference& drop) { return drop.points + drop.interval / 1.96; }
 
 class Widening {
  public:
@@ -46,7 +51,7 @@ class Widening {
     return candidate;
   }
 
-  double measure(NetworkCandidate& candidate) const {
+  runtime::Difference measure(NetworkCandidate& candidate) const {
     const at::Tensor logits = selection_logits(network_, candidate.recipe, judge_);
     candidate.divergence = runtime::divergence(judge_.float_logits, logits);
     return drop_of(logits, judge_);
@@ -65,13 +70,17 @@ class Widening {
       }
       NetworkCandidate one = with({i});
       measure(one);
-      const auto weights = static_cast<double>(network_.network->value(layer.weight).constant->elements());
-      score[i] = (narrow_.divergence - one.divergence) / weights;
+      score[i] = (narrow_.divergence - one.divergence) / size(i);
     }
     std::vector<std::size_t> ranked(n);
     std::iota(ranked.begin(), ranked.end(), std::size_t{0});
     std::ranges::stable_sort(ranked, [&](std::size_t a, std::size_t b) { return score[a] > score[b]; });
     return ranked;
+  }
+
+  /// Weights of a layer.
+  double size(std::size_t i) const {
+    return static_cast<double>(network_.network->value(network_.layers[i].weight).constant->elements());
   }
 
  private:
@@ -88,31 +97,39 @@ MixedResult widen_layers(const Calibrated& network, const Judge& judge, const Ne
                          const Options& options) {
   const Widening widening(network, judge, narrow, options);
   const auto order = widening.order();
-  const auto first = [&](std::size_t count) {
-    return std::vector<std::size_t>(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count));
-  };
-  MixedResult best{narrow, {}, 0, 0};
-  const auto try_count = [&](std::size_t count) {
-    MixedResult result{widening.with(first(count)), {}, 0, 0};
+  const auto attempt = [&](const std::vector<std::size_t>& wide) {
+    MixedResult result{widening.with(wide), {}, {}, 0};
     result.drop = widening.measure(result.candidate);
     result.weight_bits = widths(network, result.candidate.recipe).weight_bits;
-    for (const std::size_t i : first(count))
-      result.wide_layers.push_back(network.network->nodes[network.layers[i].node].name);
+    for (const std::size_t i : wide) result.wide_layers.push_back(network.network->nodes[network.layers[i].node].name);
     return result;
   };
+  std::vector<std::size_t> wide;
+  MixedResult best = attempt(wide);
+  const auto enough = [&](const MixedResult& r) {
+    return options.average_bits > 0 ? r.weight_bits >= options.average_bits : likely_most(r.drop) <= options.max_drop;
+  };
   Progress progress("widening layers", order.size());
-  if (options.average_bits > 0) {
-    best = try_count(0);
-    for (std::size_t count = 1; count <= order.size(); ++count, progress.step()) {
-      MixedResult next = try_count(count);
-      if (next.weight_bits > options.average_bits) break;
-      best = std::move(next);
-    }
-    return best;
+  for (std::size_t count = 0; count < order.size() && !enough(best); ++count, progress.step()) {
+    wide.push_back(order[count]);
+    MixedResult next = attempt(wide);
+    if (options.average_bits > 0 && next.weight_bits > options.average_bits) return best;
+    best = std::move(next);
   }
-  for (std::size_t count = 0; count <= order.size(); ++count, progress.step()) {
-    best = try_count(count);
-    if (best.drop <= options.max_drop) break;
+  if (options.average_bits > 0 || !enough(best)) return best;
+  // What the ranking put before its turn: the largest layers first, each goes back where the rest is enough.
+  std::ranges::stable_sort(wide, [&](std::size_t a, std::size_t b) { return widening.size(a) > widening.size(b); });
+  Progress back("narrowing layers", wide.size());
+  for (std::size_t i = 0; i < wide.size(); back.step()) {
+    std::vector<std::size_t> fewer = wide;
+    fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(i));
+    MixedResult next = attempt(fewer);
+    if (!enough(next)) {
+      ++i;
+      continue;
+    }
+    wide = std::move(fewer);
+    best = std::move(next);
   }
   return best;
 }

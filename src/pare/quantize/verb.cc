@@ -158,7 +158,8 @@ class Verb {
       chosen = mixed.candidate;
       decision["wide_bits"] = 8;
       decision["wide_layers"] = mixed.wide_layers;
-      details["drop_on_training_samples"] = mixed.drop;
+      details["drop_on_training_samples"] = mixed.drop.points;
+      details["interval_of_drop"] = mixed.drop.interval;
     }
     decision["rule"] = chosen.rule;
     decision["window"] = chosen.free_window ? "free" : "published";

@@ -35,6 +35,8 @@ Family parse_family(const std::string& name, const std::string& option) {
   throw UsageError(fmt::format("no family '{}'", name), option, "ice40, ecp5 or xilinx7");
 }
 
+const char* name(Family family) { return families[static_cast<std::size_t>(family)].first; }
+
 Area parse_area(const std::string& text) {
   const auto begin = text.find('{');
   const auto json = nlohmann::json::parse(begin == std::string::npos ? "" : text.substr(begin), nullptr, false);

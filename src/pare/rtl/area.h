@@ -9,6 +9,7 @@ enum class Family { ice40, ecp5, xilinx7 };
 
 /// "ice40", "ecp5" or "xilinx7". Throws UsageError for another, naming `option`.
 Family parse_family(const std::string& name, const std::string& option);
+const char* name(Family family);
 
 struct Area {
   std::map<std::string, long> cells;  // by type

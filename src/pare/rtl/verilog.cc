@@ -111,7 +111,9 @@ std::string Module::resized(const Signal& signal, int width) {
 }
 
 std::string Module::text() const {
-  std::string out = fmt::format("// {}\nmodule {}", purpose_, name_);
+  std::string out = fmt::format("// {}\n", purpose_);
+  if (!attribute_.empty()) out += fmt::format("(* {} *)\n", attribute_);
+  out += "module " + name_;
   if (!parameters_.empty()) out += fmt::format(" #(\n  {}\n)", fmt::join(parameters_, ",\n  "));
   out += fmt::format(" (\n  {}\n);\n", fmt::join(ports_, ",\n  "));
   for (const std::string& line : body_) out += line.empty() ? "\n" : line[0] == '`' ? line + "\n" : "  " + line + "\n";

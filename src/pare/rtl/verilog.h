@@ -33,6 +33,7 @@ class Module {
   Module(std::string name, std::string purpose) : name_(std::move(name)), purpose_(std::move(purpose)) {}
   const std::string& name() const { return name_; }
 
+  void attribute(const std::string& text) { attribute_ = text; }
   void parameter(const std::string& name, int width, std::int64_t value);
   Signal input(const std::string& name, int width = 1);
   Signal output(const std::string& name, int width = 1);
@@ -60,7 +61,7 @@ class Module {
  private:
   void declare_port(const std::string& kind, const std::string& name, int width);
 
-  std::string name_, purpose_;
+  std::string name_, purpose_, attribute_;
   std::vector<std::string> parameters_, ports_, body_;
   std::vector<std::pair<std::string, std::vector<bool>>> watched_;
   std::map<std::string, std::size_t> index_;  // of a name in watched_

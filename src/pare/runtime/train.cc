@@ -89,6 +89,28 @@ Snapshot copy_of(const std::map<std::string, at::Tensor>& parameters) {
   return copy;
 }
 
+/// The running mean of parameters: of all steps so far, later of about the last `span`. Quantised weights swing between
+/// two codes for as long as they are trained (Nagel et al. 2022); their mean does not.
+class Average {
+ public:
+  Average(const std::map<std::string, at::Tensor>& parameters, std::size_t span)
+      : mean_(copy_of(parameters)), span_(span) {}
+
+  void add(const std::map<std::string, at::Tensor>& parameters) {
+    seen_ = std::min(seen_ + 1, span_);
+    for (const auto& [name, tensor] : parameters) mean_.at(name).lerp_(tensor, 1.0 / static_cast<double>(seen_));
+  }
+  const Snapshot& mean() const { return mean_; }
+
+ private:
+  Snapshot mean_;
+  std::size_t span_, seen_ = 0;
+};
+
+void assign(std::map<std::string, at::Tensor>& parameters, const Snapshot& values) {
+  for (auto& [name, tensor] : parameters) tensor.copy_(values.at(name));
+}
+
 }  // namespace
 
 Trained train(Executor& network, const io::Dataset& data, const TrainOptions& options) {
@@ -107,14 +129,19 @@ Trained train(Executor& network, const io::Dataset& data, const TrainOptions& op
         steps, std::make_unique<torch::optim::SGDOptions>(
                    torch::optim::SGDOptions(options.learning_rate).momentum(0.9).weight_decay(0))));
 
+  const std::size_t batch = options.batch, n = split.training.size(), per_epoch = (n + batch - 1) / batch;
+  Average average(network.parameters(), per_epoch);
   Trained result;
   const auto record = [&](double loss) {
+    const c10::NoGradGuard no_gradients;
+    const Snapshot current = copy_of(network.parameters());
+    assign(network.parameters(), average.mean());
     const Accuracy a = validate(network, data, split.validation, options.batch);
+    assign(network.parameters(), current);
     result.epochs.push_back({loss, a.top1, a.loss});
   };
   record(0);
-  Snapshot kept = copy_of(network.parameters());
-  const std::size_t batch = options.batch, n = split.training.size(), per_epoch = (n + batch - 1) / batch;
+  Snapshot kept = copy_of(average.mean());
   const auto total = static_cast<double>(per_epoch) * options.epochs;
   double step = 0;
   Progress progress("fine-tuning", static_cast<std::size_t>(total));
@@ -139,6 +166,7 @@ Trained train(Executor& network, const io::Dataset& data, const TrainOptions& op
       optimizer.step();
       const c10::NoGradGuard no_gradients;
       for (at::Tensor& s : steps) s.clamp_min_(1e-12);
+      average.add(network.parameters());
       loss_sum += loss.item<double>() * static_cast<double>(samples.size());
       step += 1;
       progress.step();
@@ -148,11 +176,11 @@ Trained train(Executor& network, const io::Dataset& data, const TrainOptions& op
     record(mean_loss);
     if (result.epochs.back().validation_loss <= result.epochs[result.best].validation_loss) {
       result.best = result.epochs.size() - 1;
-      kept = copy_of(network.parameters());
+      kept = copy_of(average.mean());
     }
   }
   const c10::NoGradGuard no_gradients;
-  for (auto& [name, tensor] : network.parameters()) tensor.copy_(kept.at(name));
+  assign(network.parameters(), kept);
   return result;
 }
 

@@ -35,11 +35,11 @@ struct Trained {
   std::size_t best = 0;       // the epoch of least validation loss, steadier than accuracy on so few samples
 };
 
-/// Trains the parameters of a trainable executor in place and leaves the best epoch's in them. A tenth of the samples,
-/// at most 1000, are held back for validation; images [channels, height, width] are mirrored and shifted by up to an
-/// eighth at random; SGD with momentum 0.9, weight decay 1e-4 and a cosine rate; loss: cross-entropy of the first
-/// output, halved where a teacher gives the other half. Throws Error where there are no labels, or when the loss is no
-/// longer finite.
+/// Trains the parameters of a trainable executor in place and leaves in them their running mean over about an epoch of
+/// steps, as it was after the best epoch. A tenth of the samples, at most 1000, are held back for validation; images
+/// [channels, height, width] are mirrored and shifted by up to an eighth at random; SGD with momentum 0.9, weight decay
+/// 1e-4 and a cosine rate; loss: cross-entropy of the first output, halved where a teacher gives the other half. Throws
+/// Error where there are no labels, or when the loss is no longer finite.
 Trained train(Executor& network, const io::Dataset& data, const TrainOptions& options);
 
 }  // namespace pare::runtime

@@ -40,7 +40,7 @@ void Program::add_row(std::vector<Term> terms, Sense sense, double right) {
   rows_.push_back({std::move(once), sense, right});
 }
 
-Solution Program::solve(double time_limit_s) const {
+Solution Program::solve(double time_limit_s, int most_nodes) const {
   const std::unique_ptr<Cbc_Model, decltype(&Cbc_deleteModel)> model(Cbc_newModel(), Cbc_deleteModel);
   Cbc_setLogLevel(model.get(), 0);
   Cbc_setParameter(model.get(), "logLevel", "0");
@@ -48,6 +48,7 @@ Solution Program::solve(double time_limit_s) const {
   // rows about lines already say what cuts would find out: without them the benchmarks take half the time
   Cbc_setParameter(model.get(), "cutsOnOff", "off");
   Cbc_setParameter(model.get(), "seconds", fmt::format("{}", std::max(0.01, time_limit_s)).c_str());
+  if (most_nodes > 0) Cbc_setParameter(model.get(), "maxNodes", fmt::format("{}", most_nodes).c_str());
   // rows that a binary switches off hold factors of 1e5: a hundred-thousandth of one must not switch them
   Cbc_setParameter(model.get(), "integerTolerance", "1e-9");
   Cbc_setParameter(model.get(), "primalTolerance", "1e-9");

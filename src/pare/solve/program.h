@@ -29,8 +29,9 @@ class Program {
   void add_row(std::vector<Term> terms, Sense sense, double right);
   void set_objective(std::vector<Term> terms) { objective_ = std::move(terms); }
 
-  /// COIN-OR CBC on one thread: the same program gives the same solution, unless time runs out.
-  Solution solve(double time_limit_s) const;
+  /// COIN-OR CBC on one thread: the same program gives the same solution, unless time runs out. With most_nodes > 0
+  /// it looks at so many parts of the tree at most.
+  Solution solve(double time_limit_s, int most_nodes = 0) const;
 
   /// In the LP format that all solvers read.
   std::string to_lp() const;

@@ -1,4 +1,4 @@
-#include "pare/imaging/verilog_design.h"
+#include "pare/imaging/verilog_hardware.h"
 
 #include <fmt/format.h>
 
@@ -14,7 +14,8 @@ int floor_divide(int a, int b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
 
 }  // namespace
 
-Design::Design(const Pipeline& pipeline_, const Graph& graph_, const Schedule& schedule_, const rtl::Memory& memory_)
+Hardware::Hardware(const Pipeline& pipeline_, const Graph& graph_, const Schedule& schedule_,
+                   const rtl::Memory& memory_)
     : pipeline(pipeline_),
       graph(graph_),
       schedule(schedule_),
@@ -25,26 +26,26 @@ Design::Design(const Pipeline& pipeline_, const Graph& graph_, const Schedule& s
   for (const Edge& edge : graph.edges) origin = std::min(origin, fetch_start(graph, schedule.start, edge));
 }
 
-std::int64_t Design::first_input() const {
+std::int64_t Hardware::first_input() const {
   std::int64_t first = std::numeric_limits<std::int64_t>::max();
   for (std::size_t s = 0; s < pipeline.stages.size(); ++s)
     if (pipeline.stages[s].is_input) first = std::min(first, start(static_cast<int>(s)));
   return first;
 }
 
-int Design::source_of(int e) const {
+int Hardware::source_of(int e) const {
   const auto& sources = stage(edge(e).consumer).sources;
   return static_cast<int>(std::ranges::find(sources, edge(e).producer, &Source::stage) - sources.begin());
 }
 
-std::vector<int> Design::edges_into(int s) const {
+std::vector<int> Hardware::edges_into(int s) const {
   std::vector<int> out;
   for (std::size_t e = 0; e < graph.edges.size(); ++e)
     if (graph.edges[e].consumer == s) out.push_back(static_cast<int>(e));
   return out;
 }
 
-std::vector<Fetch> Design::fetches_of(const Buffer& buffer) const {
+std::vector<Fetch> Hardware::fetches_of(const Buffer& buffer) const {
   std::vector<Fetch> out;
   std::size_t reader = 0;
   for (std::size_t i = 0; i < graph.edges.size(); ++i) {
@@ -76,7 +77,7 @@ std::vector<Fetch> Design::fetches_of(const Buffer& buffer) const {
   return out;
 }
 
-std::vector<Tap> Design::taps(int e) const {
+std::vector<Tap> Hardware::taps(int e) const {
   std::set<Tap> out;
   for (const Node& node : stage(edge(e).consumer).nodes)
     if (node.op == Op::pixel && node.read.source == source_of(e))
@@ -84,14 +85,14 @@ std::vector<Tap> Design::taps(int e) const {
   return {out.begin(), out.end()};
 }
 
-int Design::newest(int e) const { return floor_divide(graph.lanes - 1 + edge(e).window.right, graph.lanes); }
+int Hardware::newest(int e) const { return floor_divide(graph.lanes - 1 + edge(e).window.right, graph.lanes); }
 
-Place Design::place(int e, int position) const {
+Place Hardware::place(int e, int position) const {
   const int word = floor_divide(position, graph.lanes);
   return {newest(e) - word, position - word * graph.lanes};
 }
 
-std::string Design::module(const std::string& kind, const std::string& what) const {
+std::string Hardware::module(const std::string& kind, const std::string& what) const {
   return fmt::format("{}_{}_{}", prefix, kind, what);
 }
 

@@ -44,9 +44,9 @@ struct Raster {
   auto operator<=>(const Raster&) const = default;
 };
 
-class Design {
+class Hardware {
  public:
-  Design(const Pipeline& pipeline, const Graph& graph, const Schedule& schedule, const rtl::Memory& memory);
+  Hardware(const Pipeline& pipeline, const Graph& graph, const Schedule& schedule, const rtl::Memory& memory);
 
   const Pipeline& pipeline;
   const Graph& graph;
@@ -85,25 +85,25 @@ int border_index(int i, int n, Border border);
 // One module each: the text, under the module's name.
 using Modules = std::map<std::string, std::string>;
 /// Names of the modules of a part.
-std::string stage_module(const Design& design, int stage);
-std::string window_module(const Design& design, int edge);
-std::string buffer_module(const Design& design, const Buffer& buffer);
-std::string raster_module(const Design& design, int column_step, int row_step);
+std::string stage_module(const Hardware& hardware, int stage);
+std::string window_module(const Hardware& hardware, int edge);
+std::string buffer_module(const Hardware& hardware, const Buffer& buffer);
+std::string raster_module(const Hardware& hardware, int column_step, int row_step);
 
-void write_stage(const Design& design, int stage, Modules& out);
-void write_window(const Design& design, int edge, Modules& out);
-void write_buffer(const Design& design, const Buffer& buffer, Modules& out);
-void write_top(const Design& design, Modules& out);
+void write_stage(const Hardware& hardware, int stage, Modules& out);
+void write_window(const Hardware& hardware, int edge, Modules& out);
+void write_buffer(const Hardware& hardware, const Buffer& buffer, Modules& out);
+void write_top(const Hardware& hardware, Modules& out);
 
 /// A stage needs to know where its pixel is.
 bool uses(const Stage& stage, Op op);
 /// A window needs its row to apply the border rule above and below, its column beside.
-bool needs_row(const Design& design, int edge);
-bool needs_column(const Design& design, int edge);
+bool needs_row(const Hardware& hardware, int edge);
+bool needs_column(const Hardware& hardware, int edge);
 /// A window keeps columns before the newest; or anything.
-bool has_older(const Design& design, int edge);
-bool has_registers(const Design& design, int edge);
+bool has_older(const Hardware& hardware, int edge);
+bool has_registers(const Hardware& hardware, int edge);
 /// What is fetched is all that is read.
-bool is_wire(const Design& design, int edge);
+bool is_wire(const Hardware& hardware, int edge);
 
 }  // namespace pare::imaging
