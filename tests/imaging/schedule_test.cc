@@ -245,6 +245,44 @@ TEST(Conflict, SaysWhatTheSimulatorSees) {
   EXPECT_GT(legal, 400);
 }
 
+/// A chain that halves and doubles at random, with second readers between stages of one size.
+Graph random_rates(Random& random) {
+  const auto pick = [&](int low, int high) {
+    return low + static_cast<int>(random.below(static_cast<std::uint64_t>(high - low + 1)));
+  };
+  Graph g{.width = 8, .height = 8, .latency = pick(0, 2)};
+  g.stages.push_back({.name = "a", .step = 1 << pick(0, 1)});
+  for (int s = 1; s < pick(3, 5); ++s) {
+    const auto read = [&](int from) {
+      const int step = g.stages.back().step, source = g.stages[static_cast<std::size_t>(from)].step;
+      const int up = pick(0, 1), right = pick(0, 1);
+      g.edges.push_back({from, s, {up, pick(0, 1), 0, right}, std::max(1, step / source), std::max(1, source / step)});
+    };
+    g.stages.push_back({.name = std::string(1, static_cast<char>('a' + s)), .step = 1 << pick(0, 2)});
+    read(s - 1);
+    if (s > 1 && pick(0, 1)) read(pick(0, s - 2));
+  }
+  std::ranges::sort(g.edges, {}, [](const Edge& e) { return std::pair(e.consumer, e.producer); });
+  return g;
+}
+
+TEST(Schedule, OfStagesOfSeveralSizes) {
+  Random random(4);
+  const std::array<rtl::Ports, 4> kinds{single, simple_dual, dual, one_write_two_reads};
+  int buffers = 0;
+  for (int round = 0; round < 150; ++round) {
+    const Graph g = random_rates(random);
+    const rtl::Memory m = memory(kinds[random.below(4)], 1, random.below(2) ? 4 : 0);
+    const Schedule s = schedule(g, m, {.objective = Objective::lines, .time_limit_s = 10, .suggest = false});
+    for (const Buffer& b : s.buffers) {
+      if (b.registers) continue;
+      EXPECT_EQ(simulate(g, s.start, b.stage, b.lines, b.lines_per_block, m.ports), "") << "round " << round;
+      ++buffers;
+    }
+  }
+  EXPECT_GT(buffers, 150);
+}
+
 TEST(Schedule, FiftyStages) {
   std::vector<std::string> stages{"s0"};
   std::vector<Edge> edges;
