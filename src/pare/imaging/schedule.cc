@@ -305,13 +305,15 @@ void Scheduler::finish(Schedule& out, const solve::Solution& best) const {
   std::int64_t origin = *std::ranges::min_element(out.start);
   for (const Edge& edge : graph_.edges) origin = std::min(origin, fetch_start(graph_, out.start, edge));
   for (std::int64_t& s : out.start) s -= origin;
-  for (Buffer& b : out.buffers) {
+  for (std::size_t i = 0; i < out.buffers.size(); ++i) {
+    Buffer& b = out.buffers[i];
     const int bits = shape(b.stage).bits * graph_.lanes;
     if (b.registers) {
       b.bits = std::int64_t{b.depth} * bits;
       continue;
     }
-    assign_ports(graph_, out.start, b, memory_.ports);
+    assign_ports(graph_, out.start, b, memory_.ports);  // may add a line
+    out.objective += lines_[i].cost * (b.lines / b.lines_per_block) + (lines_[i].registers >= 0 ? lines_[i].fixed : 0);
     b.bits = std::int64_t{b.lines} * words(b.stage) * bits;
     b.blocks = b.lines / b.lines_per_block * rtl::blocks_for(memory_, b.lines_per_block * words(b.stage), bits);
   }
@@ -355,7 +357,6 @@ Schedule Scheduler::schedule() {
   for (const Buffer& b : out.buffers)
     if (const std::string wrong = conflict(graph_, out.start, b, memory_.ports); !wrong.empty())
       throw Error("the solver's answer fails the check: " + wrong, "schedule", "report this pipeline");
-  out.objective = cost;
   out.bound = least.status == solve::Status::optimal ? cost : std::min(cost, least.bound);
   out.rounds = rounds_;
   out.solver_s = solver_s_;
