@@ -27,7 +27,7 @@ pare = functools.partial(command.pare, "imaging", "compile")
 
 
 def highs(program):
-    run = subprocess.run([HIGHS, program], capture_output=True, text=True, timeout=120,
+    run = subprocess.run([HIGHS, program], capture_output=True, text=True, timeout=120, cwd=program.parent,
                          env={**os.environ, "LD_LIBRARY_PATH": str(HIGHS.parents[1] / "lib")})
     status, bound = re.search(r"Status +(\w+)", run.stdout), re.search(r"Primal bound +([-+.\de]+)", run.stdout)
     assert status and bound and status[1] == "Optimal", run.stdout + run.stderr

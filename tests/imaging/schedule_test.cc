@@ -41,6 +41,42 @@ TEST(Schedule, WorkedExample) {
   EXPECT_EQ(run(dual, 2).blocks(), 6);
 }
 
+/// All starts of B and C up to 80: how many need the fewest lines, and the first and last of each among them.
+struct Best {
+  int lines = -1, schedules = 0;
+  std::array<std::int64_t, 4> range{};  // of B, of C
+  bool operator==(const Best&) const = default;
+};
+
+Best best_of_all(const Graph& g, const rtl::Memory& m) {
+  Best best;
+  for (std::int64_t b = 0; b <= 80; ++b)
+    for (std::int64_t c = 0; c <= 80; ++c) {
+      const std::vector<std::int64_t> start{0, b, c};
+      const auto lines = [&](int stage) {
+        for (int n = m.lines_per_block; n <= 24; n += m.lines_per_block)
+          if (conflict(g, start, {.stage = stage, .lines = n, .lines_per_block = m.lines_per_block}, m.ports).empty())
+            return n;
+        return 1000;
+      };
+      const int sum = lines(0) + lines(1);
+      if (sum >= 1000 || (best.lines >= 0 && sum > best.lines)) continue;
+      if (sum != best.lines) best = {sum, 0, {b, b, c, c}};
+      ++best.schedules;
+      auto& r = best.range;
+      r = {std::min(r[0], b), std::max(r[1], b), std::min(r[2], c), std::max(r[3], c)};
+    }
+  return best;
+}
+
+TEST(Schedule, WorkedExampleHasTheseOptima) {
+  const Graph g = worked();
+  EXPECT_EQ(best_of_all(g, memory({.read_write = 3}, 1, 0)), (Best{4, 21, {9, 14, 10, 15}}));
+  EXPECT_EQ(best_of_all(g, memory(dual, 1, 0)), (Best{5, 35, {9, 16, 16, 23}}));
+  EXPECT_EQ(best_of_all(g, memory(single, 1, 0)), (Best{11, 1, {16, 16, 40, 40}}));
+  EXPECT_EQ(best_of_all(g, memory(dual, 2, 0)), (Best{12, 44, {16, 24, 40, 48}}));
+}
+
 // Section 5: the retention minimum of two lines meets itself around the ring.
 TEST(Schedule, LinesThatWrapAround) {
   Graph g =
@@ -77,7 +113,7 @@ TEST(Schedule, KnownTotals) {
         const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
         EXPECT_EQ(s.lines(), expected[p].k1[m]) << pipeline.name << " width " << width << " memory " << m;
         EXPECT_EQ(s.bound, s.objective);
-        EXPECT_LT(seconds, 20) << pipeline.name << " memory " << m;
+        EXPECT_LT(seconds, 5) << pipeline.name << " memory " << m;
       }
       Graph g0 = graph(pipeline.stages, pipeline.reads, width, 64, 0);
       for (Edge& e : g0.edges) e.window.left = e.window.right = 0;  // without look-ahead
@@ -279,22 +315,139 @@ TEST(Conflict, SaysWhatTheSimulatorSees) {
   EXPECT_GT(without_own_ports, 5);
 }
 
-TEST(Schedule, FiftyStages) {
-  std::vector<std::string> stages{"s0"};
-  std::vector<Edge> edges;
-  Random random(3);
-  Graph g{.width = 1920, .height = 1080};
-  g.stages.push_back({.name = "s0", .bits = 16});
-  for (int s = 1; s < 50; ++s) {
-    g.stages.push_back({.name = "s" + std::to_string(s), .bits = 16});
-    const int r = s % 3;
-    g.edges.push_back({s - 1, s, {r, r, r, r}});
-    if (s % 4 == 0) g.edges.insert(g.edges.end() - 1, {s - 3, s, {0, 0, 0, 0}});
+/// Each term of the constraints at its limit: a cycle less, as if the term were not there, and the simulator objects.
+TEST(Conflict, EveryTermIsNeeded) {
+  const auto both = [](const Graph& g, const std::vector<std::int64_t>& start, int lines, const rtl::Ports& ports) {
+    const bool legal = conflict(g, start, {.stage = 0, .lines = lines}, ports).empty();
+    EXPECT_EQ(legal, simulate(g, start, 0, lines, 1, ports).empty());
+    return legal;
+  };
+  // C1: a row is read in the cycle after it was written; without the + 1 in the same
+  const Graph down = graph({"p", "c"}, {{"p", "c", 0, 1, 0, 0}}, 8, 8, 0);
+  EXPECT_TRUE(both(down, {0, 8 + 1}, 3, dual));
+  EXPECT_FALSE(both(down, {0, 8}, 3, dual));
+  // C2: a line is written again in the cycle after it was read
+  const Graph up = graph({"p", "c"}, {{"p", "c", 1, 0, 0, 0}}, 8, 8, 0);
+  EXPECT_TRUE(both(up, {0, 15}, 3, dual));
+  EXPECT_FALSE(both(up, {0, 16}, 3, dual));
+  // C3: the earlier of two readers still holds the row above its own (u), the later already the row below (d)
+  const Graph two = graph({"p", "a", "b"}, {{"p", "a", 1, 0, 0, 0}, {"p", "b", 0, 1, 0, 0}}, 8, 8, 0);
+  EXPECT_TRUE(both(two, {0, 9, 9 + (1 + 1 + 1) * 8}, 9, simple_dual));
+  EXPECT_FALSE(both(two, {0, 9, 9 + (1 + 1 + 1) * 8 - 1}, 9, simple_dual));
+  EXPECT_FALSE(both(two, {0, 9, 9 + (1 + 1) * 8}, 9, simple_dual));  // without u, or without d
+  // C4: the writer comes round to the line again
+  const Graph lone = graph({"p", "c"}, {{"p", "c", 0, 0, 0, 0}}, 8, 8, 0);
+  EXPECT_TRUE(both(lone, {0, 8}, 2, single));
+  EXPECT_FALSE(both(lone, {0, 9}, 2, single));
+  EXPECT_TRUE(both(lone, {0, 9}, 3, single));
+  // C7: who fetches together fetches once
+  const Graph same = graph({"p", "a", "b"}, {{"p", "a", 0, 0, 0, 0}, {"p", "b", 0, 0, 0, 0}}, 8, 8, 0);
+  EXPECT_TRUE(both(same, {0, 3, 3}, 1, dual));
+  EXPECT_FALSE(both(same, {0, 3, 4}, 1, dual));
+}
+
+/// A chain that halves and doubles at random, with second readers between stages of one size.
+Graph random_rates(Random& random) {
+  const auto pick = [&](int low, int high) {
+    return low + static_cast<int>(random.below(static_cast<std::uint64_t>(high - low + 1)));
+  };
+  Graph g{.width = 8, .height = 8, .latency = pick(0, 2)};
+  g.stages.push_back({.name = "a", .step = 1 << pick(0, 1)});
+  for (int s = 1; s < pick(3, 5); ++s) {
+    const auto read = [&](int from) {
+      const int step = g.stages.back().step, source = g.stages[static_cast<std::size_t>(from)].step;
+      const int up = pick(0, 1), right = pick(0, 1);
+      g.edges.push_back({from, s, {up, pick(0, 1), 0, right}, std::max(1, step / source), std::max(1, source / step)});
+    };
+    g.stages.push_back({.name = std::string(1, static_cast<char>('a' + s)), .step = 1 << pick(0, 2)});
+    read(s - 1);
+    if (s > 1 && pick(0, 1)) read(pick(0, s - 2));
   }
-  const auto began = std::chrono::steady_clock::now();
-  const Schedule s = schedule(g, memory(dual));
-  EXPECT_LT(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(), 30);
-  EXPECT_EQ(s.bound, s.objective);
+  std::ranges::sort(g.edges, {}, [](const Edge& e) { return std::pair(e.consumer, e.producer); });
+  return g;
+}
+
+TEST(Schedule, OfStagesOfSeveralSizes) {
+  Random random(4);
+  const std::array<rtl::Ports, 4> kinds{single, simple_dual, dual, one_write_two_reads};
+  int buffers = 0;
+  for (int round = 0; round < 150; ++round) {
+    const Graph g = random_rates(random);
+    const rtl::Memory m = memory(kinds[random.below(4)], 1, random.below(2) ? 4 : 0);
+    const Schedule s = schedule(g, m, {.objective = Objective::lines, .time_limit_s = 10, .suggest = false});
+    for (const Buffer& b : s.buffers) {
+      if (b.registers) continue;
+      EXPECT_EQ(simulate(g, s.start, b.stage, b.lines, b.lines_per_block, m.ports, true), "") << "round " << round;
+      ++buffers;
+    }
+  }
+  EXPECT_GT(buffers, 150);
+}
+
+/// Readers' pauses are not used: a legal schedule may need less, but only seldom and only with ports to share.
+TEST(Schedule, OfStagesOfSeveralSizesIsSeldomMoreThanTheLeast) {
+  Random random(7);
+  const std::array<rtl::Ports, 4> kinds{single, simple_dual, dual, one_write_two_reads};
+  int compared = 0, more = 0;
+  for (int round = 0; round < 300; ++round) {
+    Graph g = random_rates(random);
+    while (g.stages.size() > 3) {
+      std::erase_if(g.edges, [&](const Edge& e) { return e.consumer == std::ssize(g.stages) - 1; });
+      g.stages.pop_back();
+    }
+    g.width = 4;
+    const rtl::Memory m = memory(kinds[random.below(4)], 1, 0);
+    const int best = FewestOfAll(g, m, 160).lines();
+    const Schedule s = schedule(g, m, {.objective = Objective::lines, .time_limit_s = 10, .suggest = false});
+    EXPECT_GE(s.lines(), best) << "round " << round;
+    if (m.ports == one_write_two_reads) {
+      EXPECT_EQ(s.lines(), best) << "round " << round;
+    }
+    ++compared;
+    more += s.lines() > best;
+  }
+  EXPECT_LE(more, compared / 30);
+}
+
+/// Several pixels a clock: rows take fewer cycles, look-ahead is counted in words, legal all the same.
+TEST(Schedule, OfSeveralPixelsAClock) {
+  Random random(8);
+  const std::array<rtl::Ports, 3> kinds{single, simple_dual, dual};
+  for (int round = 0; round < 60; ++round) {
+    Graph g = random_graph(random, 3);
+    g.lanes = 2 << random.below(3);
+    g.width *= g.lanes;
+    for (Edge& e : g.edges) e.window.right += static_cast<int>(random.below(12));
+    const rtl::Memory m = memory(kinds[random.below(3)], 1, 0);
+    const Schedule s = schedule(g, m, {.objective = Objective::lines, .suggest = false});
+    EXPECT_EQ(s.lines(), FewestOfAll(g, m, 9 * g.period() + 18).lines()) << "round " << round;
+    for (const Edge& e : g.edges) {
+      const int words = (e.window.right + g.lanes - 1) / g.lanes;  // that hold the columns to the right
+      EXPECT_EQ(s.start[static_cast<std::size_t>(e.consumer)] - fetch_start(g, s.start, e),
+                (e.window.right > 0 ? words : e.window.right / g.lanes) + g.latency);
+    }
+    for (const Buffer& b : s.buffers)
+      EXPECT_EQ(simulate(g, s.start, b.stage, b.lines, b.lines_per_block, m.ports, true), "") << "round " << round;
+  }
+}
+
+/// Each reads the one before it in 3 x 3 and, one in three, a pixel of one that lies two to four before.
+TEST(Schedule, FiftyStages) {
+  for (const std::uint64_t seed : {1, 2, 3})
+    for (const rtl::Memory& m : {memory(dual), memory(simple_dual), memory(single), memory(dual, 2)}) {
+      Random random(seed);
+      Graph g{.width = 1920, .height = 1080};
+      g.stages.push_back({.name = "s0", .bits = 16});
+      for (int s = 1; s < 50; ++s) {
+        g.stages.push_back({.name = "s" + std::to_string(s), .bits = 16});
+        if (s >= 4 && random.below(3) == 0) g.edges.push_back({s - 2 - static_cast<int>(random.below(3)), s, {}});
+        g.edges.push_back({s - 1, s, {1, 1, 1, 1}});
+      }
+      const auto began = std::chrono::steady_clock::now();
+      const Schedule s = schedule(g, m, {.time_limit_s = 30});
+      EXPECT_LT(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(), 30) << seed;
+      EXPECT_EQ(s.bound, s.objective) << seed;
+    }
 }
 
 TEST(Schedule, SaysWhichPortsWouldDo) {
