@@ -1,6 +1,7 @@
 #include "pare/imaging/accesses.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -26,6 +27,24 @@ bool touches(const Graph& graph, const Accessor& a, int offset) {
 std::ptrdiff_t writers(std::span<const Accessor> accessors, const std::vector<Access>& meeting) {
   return std::ranges::count_if(
       meeting, [&](const Access& a) { return accessors[static_cast<std::size_t>(a.accessor)].writes(); });
+}
+
+/// "'stage'" or "'stage' (3)", and the writer last.
+std::vector<std::string> who(const Graph& graph, std::span<const Accessor> accessors,
+                             const std::vector<Access>& meeting) {
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < accessors.size(); ++i) {
+    const auto count = std::ranges::count(meeting, static_cast<int>(i), &Access::accessor);
+    if (count == 0) continue;
+    std::vector<std::string> names;
+    for (const int e : accessors[i].edges) {
+      const auto reader = static_cast<std::size_t>(graph.edges[static_cast<std::size_t>(e)].consumer);
+      names.push_back(fmt::format("'{}'", graph.stages[reader].name));
+    }
+    out.push_back(names.empty() ? "what writes it" : fmt::format("{}", fmt::join(names, " with ")));
+    if (count > 1) out.back() += fmt::format(" ({})", count);
+  }
+  return out;
 }
 
 }  // namespace
@@ -93,8 +112,8 @@ void for_each_moment(const Graph& graph, int stage, std::span<const Accessor> ac
         for (std::int64_t q = middle - a.up; q <= middle + a.down; ++q) {
           if (!touches(graph, a, static_cast<int>(q - middle))) continue;
           const std::int64_t line = ((q % lines) + lines) % lines;
-          blocks[line / lines_per_block].push_back(
-              {static_cast<int>(i), static_cast<int>(line % lines_per_block), q, static_cast<int>(q - middle)});
+          blocks[line / lines_per_block].push_back({static_cast<int>(i), static_cast<int>(line % lines_per_block), q,
+                                                    static_cast<int>(q - middle), own * row});
         }
       }
       for (const auto& [block, accesses] : blocks)
@@ -131,9 +150,8 @@ std::string conflict(const Graph& graph, std::span<const std::int64_t> start, co
   std::string found;
   for_each_moment(graph, buffer.stage, all, buffer.lines, buffer.lines_per_block, [&](const auto& accesses) {
     if (allowed(all, accesses, ports)) return true;
-    const auto writes = writers(all, accesses);
-    found = fmt::format("a block of '{}' is read {} and written {} times in a cycle", stage.name,
-                        std::ssize(accesses) - writes, writes);
+    found = fmt::format("a block of '{}' is asked for {} accesses in one cycle by {}", stage.name, accesses.size(),
+                        fmt::join(who(graph, all, accesses), ", "));
     return false;
   });
   return found;

@@ -27,10 +27,10 @@ std::vector<Accessor> accessors(const Graph& graph, std::span<const std::int64_t
 
 struct Access {
   int accessor = 0;
-  int row = 0;            // within the block
-  std::int64_t line = 0;  // counted without wrapping: the image row
-  int offset = 0;         // of that row from the one below the accessor's own
-  auto operator<=>(const Access&) const = default;
+  int row = 0;             // within the block
+  std::int64_t line = 0;   // counted without wrapping: the image row
+  int offset = 0;          // of that row from the one below the accessor's own
+  std::int64_t begin = 0;  // of the accessor's own row, cycles after its start
 };
 
 /// Whether a block's ports can do all that meets in it.

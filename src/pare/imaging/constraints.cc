@@ -39,39 +39,81 @@ Interval touched(const Graph& graph, int stage, const Accessor& a, const Access&
           fetch + (line + edge.window.up) * row + repeated(graph, a.step, a.divide) + graph.period()};
 }
 
-/// That b comes wholly after a. What of the rows' distance is whole laps of the buffer moves with its lines.
-Literal after(const Graph& graph, int stage, int lines, const Accessor& a, const Access& at_a, const Accessor& b,
-              const Access& at_b) {
-  const auto lap = [&](std::int64_t line) { return line / lines - (line % lines < 0); };
-  const std::int64_t laps = lap(at_b.line) - lap(at_a.line);
-  const Interval ia = touched(graph, stage, a, at_a), ib = touched(graph, stage, b, at_b);
-  return {.earlier = ia.stage, .later = ib.stage, .laps = laps * pitch(graph, stage), .least = ia.until - ib.from};
+/// How often all lines were written before that row.
+std::int64_t lap(const Access& access, const Buffer& buffer) {
+  return access.line / buffer.lines - (access.line % buffer.lines < 0);
 }
 
-void add_pairs(const Graph& graph, int stage, int lines, const std::vector<Accessor>& all,
+/// That b comes wholly after a. What of the rows' distance is whole laps of the buffer moves with its lines.
+Literal after(const Graph& graph, const Buffer& buffer, const Accessor& a, const Access& at_a, const Accessor& b,
+              const Access& at_b) {
+  const std::int64_t laps = lap(at_b, buffer) - lap(at_a, buffer);
+  const Interval ia = touched(graph, buffer.stage, a, at_a), ib = touched(graph, buffer.stage, b, at_b);
+  return {
+      .earlier = ia.stage, .later = ib.stage, .laps = laps * pitch(graph, buffer.stage), .least = ia.until - ib.from};
+}
+
+/// That this one row of b comes after that of a.
+Literal row_after(const Graph& graph, int stage, const Accessor& a, const Access& at_a, const Accessor& b,
+                  const Access& at_b) {
+  const auto moves = [&](const Accessor& x, const Access& at) {
+    if (x.writes()) return std::pair(stage, std::int64_t{0});
+    const Edge& edge = edge_of(graph, x, at);
+    return std::pair(edge.consumer, -std::int64_t{graph.look_ahead(edge)});
+  };
+  const auto [stage_a, fetch_a] = moves(a, at_a);
+  const auto [stage_b, fetch_b] = moves(b, at_b);
+  return {.earlier = stage_a, .later = stage_b, .least = fetch_a + at_a.begin + graph.period() - fetch_b - at_b.begin};
+}
+
+/// Whether everybody touches a row in one stretch: none pauses between rows.
+bool without_pauses(const std::vector<Accessor>& all) {
+  return std::ranges::all_of(all, [](const Accessor& a) { return a.step == 1 && a.multiply == 1 && a.divide == 1; });
+}
+
+void add_together(const Graph& graph, const Accessor& a, const Access& x, const Accessor& b, const Access& y,
+                  Clause& clause) {
+  if (a.writes() || b.writes() || x.line != y.line || x.accessor == y.accessor) return;
+  if (a.multiply != b.multiply || a.divide != b.divide) return;
+  const Edge &ea = edge_of(graph, a, x), &eb = edge_of(graph, b, y);
+  clause.any.push_back({.earlier = ea.consumer,
+                        .later = eb.consumer,
+                        .least = graph.look_ahead(eb) - graph.look_ahead(ea),
+                        .together = true});
+}
+
+/// Ways in which two accesses that meet come apart.
+void add_pair(const Graph& graph, const Buffer& buffer, const std::vector<Accessor>& all, const Access& x,
+              const Access& y, Clause& clause) {
+  const Accessor &a = all[static_cast<std::size_t>(x.accessor)], &b = all[static_cast<std::size_t>(y.accessor)];
+  const auto add = [&](const Literal& literal) {
+    // what one reader touches moves as a whole: only more lines part what lies in different laps
+    if (literal.earlier != literal.later || literal.laps > 0) clause.any.push_back(literal);
+  };
+  add_together(graph, a, x, b, y, clause);
+  if (without_pauses(all)) {
+    add(after(graph, buffer, a, x, b, y));
+    add(after(graph, buffer, b, y, a, x));
+    return;
+  }
+  add(row_after(graph, buffer.stage, a, x, b, y));
+  add(row_after(graph, buffer.stage, b, y, a, x));
+  if (lap(x, buffer) == lap(y, buffer)) return;
+  // with more lines or fewer these rows may lie in other blocks
+  const int s = buffer.stage, group = buffer.lines_per_block;
+  clause.any.push_back({.earlier = s, .later = s, .laps = 1, .least = buffer.lines + group});
+  clause.any.push_back({.earlier = s, .later = s, .laps = -1, .least = group - buffer.lines});
+}
+
+void add_pairs(const Graph& graph, const Buffer& buffer, const std::vector<Accessor>& all,
                const std::vector<Access>& meeting, Clause& clause) {
   for (std::size_t i = 0; i < meeting.size(); ++i)
-    for (std::size_t j = 0; j < meeting.size(); ++j) {
-      if (i == j) continue;
-      const Access &x = meeting[i], &y = meeting[j];
-      const Accessor &a = all[static_cast<std::size_t>(x.accessor)], &b = all[static_cast<std::size_t>(y.accessor)];
-      Literal literal = after(graph, stage, lines, a, x, b, y);
-      // what one reader touches moves as a whole: only more lines part what lies in different laps
-      if (literal.earlier == literal.later && literal.laps <= 0) continue;
-      clause.any.push_back(literal);
-      if (i > j || a.writes() || b.writes() || x.line != y.line || x.accessor == y.accessor) continue;
-      if (a.multiply != b.multiply || a.divide != b.divide) continue;
-      const Edge &ea = edge_of(graph, a, x), &eb = edge_of(graph, b, y);
-      clause.any.push_back({.earlier = ea.consumer,
-                            .later = eb.consumer,
-                            .least = graph.look_ahead(eb) - graph.look_ahead(ea),
-                            .together = true});
-    }
+    for (std::size_t j = i + 1; j < meeting.size(); ++j) add_pair(graph, buffer, all, meeting[i], meeting[j], clause);
 }
 
 }  // namespace
 
-std::vector<Clause> clauses(const Graph& graph, int stage, int lines, const std::vector<Accessor>& all,
+std::vector<Clause> clauses(const Graph& graph, const Buffer& buffer, const std::vector<Accessor>& all,
                             const std::vector<Access>& meeting, const rtl::Ports& ports) {
   std::vector<Access> reads, writes;
   for (const Access& a : meeting) (all[static_cast<std::size_t>(a.accessor)].writes() ? writes : reads).push_back(a);
@@ -86,17 +128,17 @@ std::vector<Clause> clauses(const Graph& graph, int stage, int lines, const std:
     std::vector<Access> set(reads.begin() + static_cast<std::ptrdiff_t>(first),
                             reads.begin() + static_cast<std::ptrdiff_t>(first + take));
     if (!of_readers) set.insert(set.end(), writes.begin(), writes.end());
-    Clause clause{.stage = stage};
-    add_pairs(graph, stage, lines, all, set, clause);
+    Clause clause{.stage = buffer.stage};
+    add_pairs(graph, buffer, all, set, clause);
     out.push_back(std::move(clause));
   }
   return out;
 }
 
-Clause apart(const Graph& graph, int stage, int lines, const std::vector<Accessor>& all,
+Clause apart(const Graph& graph, const Buffer& buffer, const std::vector<Accessor>& all,
              const std::vector<std::pair<Access, Access>>& meeting) {
-  Clause clause{.stage = stage};
-  for (const auto& [a, b] : meeting) add_pairs(graph, stage, lines, all, {a, b}, clause);
+  Clause clause{.stage = buffer.stage};
+  for (const auto& [a, b] : meeting) add_pairs(graph, buffer, all, {a, b}, clause);
   return clause;
 }
 

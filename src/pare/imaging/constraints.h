@@ -30,11 +30,11 @@ struct Clause {
 
 /// What can keep accesses that now meet in one block apart: of every `count` of them some two must be. Empty lists of
 /// literals mean that nothing can.
-std::vector<Clause> clauses(const Graph& graph, int stage, int lines, const std::vector<Accessor>& accessors,
+std::vector<Clause> clauses(const Graph& graph, const Buffer& buffer, const std::vector<Accessor>& accessors,
                             const std::vector<Access>& meeting, const rtl::Ports& ports);
 
 /// That some two of these, which now meet in one block, come apart.
-Clause apart(const Graph& graph, int stage, int lines, const std::vector<Accessor>& accessors,
+Clause apart(const Graph& graph, const Buffer& buffer, const std::vector<Accessor>& accessors,
              const std::vector<std::pair<Access, Access>>& meeting);
 
 /// The least start[b] - start[a] that is implied, [stages][stages]; nothing where b need not follow a. First by

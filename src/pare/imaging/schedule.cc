@@ -17,6 +17,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int most_rounds = 400;
+constexpr std::size_t most_at_once = 8;  // clauses of one buffer in a round
 // of telling schedules of one cost apart: counted, not timed, so that the answer does not depend on the machine
 constexpr int most_tie_rounds = 12, most_tie_nodes = 500;
 
@@ -62,7 +63,7 @@ bool Scheduler::learn(const std::vector<double>& values) {
       learned = broken_clauses(start, buffer);
     } else if (const auto in_the_way = assign_ports(graph_, start, buffer, memory_.ports); !in_the_way.empty()) {
       wrong = fmt::format("accesses of '{}' cannot keep to a port each", shape(buffer.stage).name);
-      learned = {apart(graph_, buffer.stage, buffer.lines, accessors(graph_, start, buffer.stage), in_the_way)};
+      learned = {apart(graph_, buffer, accessors(graph_, start, buffer.stage), in_the_way)};
     } else {
       continue;
     }
@@ -78,14 +79,15 @@ bool Scheduler::learn(const std::vector<double>& values) {
   return any;
 }
 
-/// Of the first moment of a buffer that breaks one that is not yet known.
+/// Of the first moments of a buffer that break some which are not yet known.
 std::vector<Clause> Scheduler::broken_clauses(const std::vector<std::int64_t>& start, const Buffer& buffer) const {
   std::vector<Clause> out;
   const auto all = accessors(graph_, start, buffer.stage);
   for_each_moment(graph_, buffer.stage, all, buffer.lines, buffer.lines_per_block, [&](const auto& meeting) {
     if (allowed(all, meeting, memory_.ports)) return true;
-    out = clauses(graph_, buffer.stage, buffer.lines, all, meeting, memory_.ports);
-    return std::ranges::all_of(out, [&](const Clause& clause) { return formulation_.knows(clause); });
+    for (Clause& clause : clauses(graph_, buffer, all, meeting, memory_.ports))
+      if (!formulation_.knows(clause) && std::ranges::find(out, clause) == out.end()) out.push_back(std::move(clause));
+    return out.size() < most_at_once;
   });
   return out;
 }
