@@ -64,16 +64,14 @@ class Profile(command.CommandTest):
         self.assertEqual({c["kind"] for c in held["collectives"]}, {"all-reduce", "send"})
 
     def test_plans_over_what_was_measured(self):
-        both = [["--data-parallel", 2], ["--tensor-parallel", 2]]
-        for widths in both:
-            run = self.verb("profile", "gpt", 2, *FLOAT, *widths, "--micro-batch", 4, "--batch", 8, "--rounds", 3, "-q")
-            self.assertEqual(run.returncode, 0, run.stderr)
+        run = self.verb("profile", "gpt", 2, *FLOAT, "--data-parallel", 2, "--micro-batch", 4, "--batch", 8, "--rounds", 3, "-q")
+        self.assertEqual(run.returncode, 0, run.stderr)
         told = json.loads(self.verb("plan", "gpt", 2, *FLOAT, "--batch", 8, "--json").stdout)
         self.assertGreater(told["conditions"]["not_in_the_profile"], 0)
         self.assertEqual({c["details"]["events"] for c in told["candidates"]}, {"profile"})
         self.assertEqual({c["decision"]["precision"] for c in told["candidates"]}, {"fp32"})
         found = {(c["decision"]["data_parallel"], c["decision"]["tensor_parallel"]) for c in told["candidates"]}
-        self.assertLessEqual({(2, 1), (1, 2)}, found)
+        self.assertEqual(found, {(2, 1)})  # what nobody profiled is not there
         self.refused(self.verb("plan", "mlp", 2, *FLOAT, "--batch", 8), 1, "pare cluster profile")
 
     def test_says_what_is_missing(self):
