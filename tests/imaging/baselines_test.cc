@@ -42,6 +42,20 @@ TEST(Baselines, SodaKeepsThePublishedPixels) {
   }
 }
 
+/// No schedule that computes each pixel once keeps fewer: lines, chains of registers and windows together.
+TEST(Baselines, NothingKeepsLessThanSoda) {
+  for (const char* name : {"canny-s", "canny-m", "harris-s", "harris-m", "unsharp-m", "xcorr-m", "denoise-m"}) {
+    const Graph g = example(name, 480);
+    for (const char* memory : {"sram-single-port", "ice40", "xilinx7"}) {
+      const Schedule s = schedule(g, rtl::find_memory(memory), {.objective = Objective::lines});
+      std::int64_t pixels = 0;
+      for (const Buffer& b : s.buffers) pixels += b.registers ? b.depth : std::int64_t{b.lines} * g.period();
+      for (const Edge& e : g.edges) pixels += std::int64_t{e.window.height()} * (e.window.left + e.window.right);
+      EXPECT_GE(pixels, soda_pixels(g)) << name << " " << memory;
+    }
+  }
+}
+
 /// Three or four stages, each of which reads one or two before it.
 Graph random_graph(std::mt19937& random, int width) {
   const auto pick = [&](int low, int high) {
