@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <set>
 
 #include "pare/base/error.h"
 #include "pare/base/file.h"
@@ -12,52 +11,38 @@
 namespace pare::cluster {
 namespace {
 
-/// One table of the file. Keys that nobody asked for are refused at the end: a misspelt one would be lost silently.
-class Section {
+const toml::table& table_of(const toml::table& file, const char* name, const std::string& where) {
+  const auto* table = file[name].as_table();
+  if (!table) throw Error(fmt::format("has no table [{}]", name), where, "docs/cluster.md lists what is needed");
+  return *table;
+}
+
+class Section : public io::TomlTable {
  public:
-  Section(const toml::table& parent, const char* name, const std::string& where) : name_(name), where_(where) {
-    table_ = parent[name].as_table();
-    if (!table_) throw Error(fmt::format("has no table [{}]", name), where, "docs/cluster.md lists what is needed");
-  }
+  Section(const toml::table& file, const char* name, const std::string& where)
+      : TomlTable(table_of(file, name, where), fmt::format("[{}]", name), where, "docs/cluster.md lists what is needed",
+                  "docs/cluster.md lists the keys") {}
 
   double number(const char* key, double unit = 1, double otherwise = -1) {
-    asked_.insert(key);
-    const auto node = (*table_)[key];
-    if (!node) {
-      if (otherwise >= 0) return otherwise;
-      throw Error(fmt::format("[{}] has no '{}'", name_, key), where_, "docs/cluster.md lists what is needed");
-    }
-    const double value = node.value<double>().value_or(NAN);
+    const toml::node* node = get(key, otherwise < 0);
+    if (!node) return otherwise;
+    const double value = node->value<double>().value_or(NAN);
     if (!std::isfinite(value) || value < 0 || (value == 0 && otherwise != 0))
-      throw Error(fmt::format("line {}: '{}' must be a number above 0", node.node()->source().begin.line, key), where_);
+      refuse(*node, fmt::format("'{}' must be a number above 0", key));
     return value * unit;
   }
 
   int whole(const char* key, double otherwise = -1) {
     const double value = number(key, 1, otherwise);
     if (value != std::floor(value) || value > 1 << 20)
-      throw Error(fmt::format("[{}] '{}' must be a whole number of at most {}", name_, key, 1 << 20), where_);
+      throw Error(fmt::format("{} '{}' must be a whole number of at most {}", name(), key, 1 << 20), where());
     return static_cast<int>(value);
   }
 
   std::string text(const char* key) {
-    asked_.insert(key);
-    return (*table_)[key].value_or(std::string());
+    const toml::node* node = get(key, false);
+    return node ? node->value_or(std::string()) : std::string();
   }
-
-  void finish() const {
-    for (const auto& entry : *table_)
-      if (!asked_.contains(std::string(entry.first.str())))
-        throw Error(fmt::format("line {}: [{}] knows no '{}'", entry.second.source().begin.line, name_,
-                                printable(std::string(entry.first.str()))),
-                    where_, "docs/cluster.md lists the keys");
-  }
-
- private:
-  const char* name_;
-  const std::string& where_;
-  const toml::table* table_ = nullptr;
-  std::set<std::string> asked_;
 };
 
 Fabric switches(Section& section, const std::string& where) {

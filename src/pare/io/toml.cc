@@ -39,4 +39,29 @@ toml::table parse_toml(std::string_view text, const std::string& where, const st
   }
 }
 
+TomlTable::TomlTable(const toml::table& table, std::string name, std::string where, std::string needed,
+                     std::string known)
+    : table_(table),
+      name_(std::move(name)),
+      where_(std::move(where)),
+      needed_(std::move(needed)),
+      known_(std::move(known)) {}
+
+const toml::node* TomlTable::get(const char* key, bool needed) {
+  asked_.insert(key);
+  const toml::node* node = table_.get(key);
+  if (!node && needed) throw Error(fmt::format("{} has no '{}'", name_, key), where_, needed_);
+  return node;
+}
+
+void TomlTable::refuse(const toml::node& node, const std::string& what, const std::string& mend) const {
+  throw Error(fmt::format("line {}: {}", node.source().begin.line, what), where_, mend);
+}
+
+void TomlTable::finish() const {
+  for (const auto& entry : table_)
+    if (!asked_.contains(std::string(entry.first.str())))
+      refuse(entry.second, fmt::format("{} knows no '{}'", name_, printable(std::string(entry.first.str()))), known_);
+}
+
 }  // namespace pare::io

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <set>
 #include <tuple>
 
 #include "pare/base/error.h"
@@ -20,11 +19,10 @@ namespace {
 constexpr const char* keys = "docs/imaging.md lists the keys";
 constexpr int most_words = 1 << 24, most_bits = 1 << 16, most_ports = 16, most_shapes = 64;
 
-/// One table of the file. Keys that nobody asked for are refused at the end: a misspelt one would be lost silently.
-class Section {
+class Section : public io::TomlTable {
  public:
   Section(const toml::table& table, std::string name, const std::string& where)
-      : table_(table), name_(std::move(name)), where_(where) {}
+      : TomlTable(table, std::move(name), where, keys, keys) {}
 
   int whole(const char* key, int low, int high, std::optional<int> otherwise = std::nullopt) {
     const auto node = get(key, !otherwise);
@@ -84,31 +82,13 @@ class Section {
     static const toml::table none;
     const auto node = get(key, needed);
     if (node && !node->is_table()) refuse(*node, fmt::format("'{}' must be a table", key));
-    return {node ? *node->as_table() : none, fmt::format("[{}]", key), where_};
-  }
-
-  void finish() const {
-    for (const auto& entry : table_)
-      if (!asked_.contains(std::string(entry.first.str())))
-        refuse(entry.second, fmt::format("{} knows no '{}'", name_, printable(std::string(entry.first.str()))));
+    return {node ? *node->as_table() : none, fmt::format("[{}]", key), where()};
   }
 
  private:
-  const toml::node* get(const char* key, bool needed) {
-    asked_.insert(key);
-    const toml::node* node = table_.get(key);
-    if (!node && needed) throw Error(fmt::format("{} has no '{}'", name_, key), where_, keys);
-    return node;
-  }
-
   [[noreturn]] void refuse(const toml::node& node, const std::string& what) const {
-    throw Error(fmt::format("line {}: {}", node.source().begin.line, what), where_, keys);
+    TomlTable::refuse(node, what, keys);
   }
-
-  const toml::table& table_;
-  std::string name_;
-  const std::string& where_;
-  std::set<std::string> asked_;
 };
 
 MemoryKind kind_of(const std::string& name, const std::string& where) {
