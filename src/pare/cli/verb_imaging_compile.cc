@@ -35,7 +35,8 @@ void add_imaging_compile(CLI::App& imaging_verb, const Global& global) {
       ->capture_default_str();
   verb->add_option("--coalesce", r->lines_per_block, "image lines that share a block; otherwise as the memory says")
       ->check(CLI::Range(1, 8));
-  verb->add_option("--time-limit", r->schedule.time_limit_s, "seconds for the schedule, then the best so far is given")
+  verb->add_option("--time-limit", r->schedule.time_limit_s,
+                   "seconds for the schedule, then the best so far is given, if any")
       ->check(CLI::Range(0.1, 1e6))
       ->capture_default_str();
   verb->add_flag("--relays", r->relays, "also add stages that pass pixels on, where that saves memory");
