@@ -48,42 +48,42 @@ std::vector<std::vector<Frame>> several(RandomPipeline& random, const Pipeline& 
   return out;
 }
 
-class RandomPipelines : public testing::TestWithParam<unsigned> {};
+class RandomPipelines : public testing::TestWithParam<unsigned> {
+ protected:
+  void equals_the_interpreter(RandomPipeline& random, const Pipeline& pipeline, int width, int height,
+                              const rtl::Memory& memory, int lanes = 1) const {
+    const Graph graph = graph_of(pipeline, width, height, lanes);
+    const Schedule found = schedule(graph, memory);
+    const Outcome outcome = simulate(pipeline, graph, found, memory, several(random, pipeline, width, height));
+    EXPECT_TRUE(outcome.good) << "seed " << GetParam() << "\n" << outcome.log;
+  }
+};
 
 TEST_P(RandomPipelines, EqualTheInterpreter) {
   const unsigned seed = GetParam();
   RandomPipeline random(seed);
   const Pipeline pipeline = random.make(2, seed % 3 == 2 ? 4 : 7, 2);  // two lines a block take the solver longest
   const int width = 7 + static_cast<int>(seed % 3), height = 6 + static_cast<int>(seed % 2);
-  const Graph graph = graph_of(pipeline, width, height);
-  const rtl::Memory memory = seed % 3 == 0 ? single_port() : seed % 3 == 1 ? dual_port() : two_lines_a_block();
-  const Schedule found = schedule(graph, memory);
-  const Outcome outcome = simulate(pipeline, graph, found, memory, several(random, pipeline, width, height));
-  EXPECT_TRUE(outcome.good) << "seed " << seed << "\n" << outcome.log;
+  equals_the_interpreter(random, pipeline, width, height,
+                         seed % 3 == 0   ? single_port()
+                         : seed % 3 == 1 ? dual_port()
+                                         : two_lines_a_block());
 }
 
 TEST_P(RandomPipelines, OfSeveralSizes) {
   const unsigned seed = GetParam();
   RandomPipeline random(1000 + seed);
   const Pipeline pipeline = random.make(1, 5, 1, true);
-  const int size = 3 * std::ranges::max(steps(pipeline)), width = 2 * size, height = size;
-  const Graph graph = graph_of(pipeline, width, height);
-  const rtl::Memory memory = seed % 2 ? dual_port() : single_port();
-  const Schedule found = schedule(graph, memory);
-  const Outcome outcome = simulate(pipeline, graph, found, memory, several(random, pipeline, width, height));
-  EXPECT_TRUE(outcome.good) << "seed " << seed << "\n" << outcome.log;
+  const int size = 3 * std::ranges::max(steps(pipeline));
+  equals_the_interpreter(random, pipeline, 2 * size, size, seed % 2 ? dual_port() : single_port());
 }
 
 TEST_P(RandomPipelines, SeveralPixelsAClock) {
   const unsigned seed = GetParam();
   RandomPipeline random(2000 + seed);
   const Pipeline pipeline = random.make(1, 4, 3);
-  const int lanes = 2 << seed % 3, width = lanes * (8 / lanes + 1), height = 7;
-  const Graph graph = graph_of(pipeline, width, height, lanes);
-  const rtl::Memory memory = seed % 2 ? dual_port() : single_port();
-  const Schedule found = schedule(graph, memory);
-  const Outcome outcome = simulate(pipeline, graph, found, memory, several(random, pipeline, width, height));
-  EXPECT_TRUE(outcome.good) << "seed " << seed << "\n" << outcome.log;
+  const int lanes = 2 << seed % 3, width = lanes * (8 / lanes + 1);
+  equals_the_interpreter(random, pipeline, width, 7, seed % 2 ? dual_port() : single_port(), lanes);
 }
 
 /// PARE_PIPELINES=N runs so many instead of a handful.

@@ -2,7 +2,6 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <numeric>
 
@@ -11,6 +10,7 @@
 #include "pare/base/parallel.h"
 #include "pare/base/progress.h"
 #include "pare/base/random.h"
+#include "pare/base/stopwatch.h"
 #include "pare/cli/example.h"
 #include "pare/cli/inspect.h"
 #include "pare/cli/requests.h"
@@ -94,7 +94,6 @@ study::Study generate(const GenerateRequest& request) {
   const text::BytePair tokenizer = text::read_byte_pair(request.tokenizer.empty() ? beside : request.tokenizer);
   const runtime::Decoder decoder(model::fuse(with_recipe ? model::apply(model, recipe) : model));
 
-  using Clock = std::chrono::steady_clock;
   const std::vector<std::int64_t> prompt =
       request.prompt.empty() ? std::vector{text::BytePair::begin} : tokenizer.encode(request.prompt);
   std::string text;
@@ -102,7 +101,7 @@ study::Study generate(const GenerateRequest& request) {
   const runtime::GenerateOptions options{
       .tokens = request.tokens, .temperature = request.temperature, .seed = request.seed, .end = text::BytePair::end};
   if (request.stream) std::fputs(request.prompt.c_str(), stdout);
-  const auto start = Clock::now();
+  const Stopwatch watch;
   const auto made = decoder.generate(prompt, options, [&](std::int64_t token) {
     stop_if_interrupted();
     if (token == text::BytePair::begin || token == text::BytePair::end) return;
@@ -113,7 +112,7 @@ study::Study generate(const GenerateRequest& request) {
     std::fwrite(piece.data(), 1, piece.size(), stdout);
     std::fflush(stdout);
   });
-  const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  const double seconds = watch.seconds();
   if (request.stream) std::fputs("\n", stdout);
 
   using study::Better;

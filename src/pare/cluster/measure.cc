@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "pare/base/error.h"
+#include "pare/base/stopwatch.h"
 #include "pare/base/temporary.h"
 #include "pare/cluster/cases.h"
 #include "pare/cluster/gloo.h"
@@ -19,16 +19,9 @@ namespace pare::cluster {
 namespace {
 
 using nlohmann::json;
-using Clock = std::chrono::steady_clock;
 
 constexpr int warm_up = 8;                           // rounds that are not counted: every buffer once
 constexpr double smallest_message = 1024, step = 4;  // of the sizes between
-
-double seconds_of(const std::function<void()>& run) {
-  const auto start = Clock::now();
-  run();
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 double median(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);

@@ -9,17 +9,16 @@
 #include <set>
 #include <tuple>
 
+#include "pare/imaging/integers.h"
 #include "pare/imaging/schedule.h"
 
 namespace pare::imaging {
 namespace {
 
-std::int64_t floor_divide(std::int64_t a, std::int64_t b) { return a / b - (a % b < 0); }
-
 /// Two windows that lie apart leave rows between them alone.
 bool touches(const Graph& graph, const Accessor& a, int offset) {
   return a.writes() || std::ranges::any_of(a.edges, [&](int e) {
-           const Window& w = graph.edges[static_cast<std::size_t>(e)].window;
+           const Window& w = graph.edge(e).window;
            return -w.up <= offset && offset <= w.down;
          });
 }
@@ -37,10 +36,8 @@ std::vector<std::string> who(const Graph& graph, std::span<const Accessor> acces
     const auto count = std::ranges::count(meeting, static_cast<int>(i), &Access::accessor);
     if (count == 0) continue;
     std::vector<std::string> names;
-    for (const int e : accessors[i].edges) {
-      const auto reader = static_cast<std::size_t>(graph.edges[static_cast<std::size_t>(e)].consumer);
-      names.push_back(fmt::format("'{}'", graph.stages[reader].name));
-    }
+    for (const int e : accessors[i].edges)
+      names.push_back(fmt::format("'{}'", graph.stage(graph.edge(e).consumer).name));
     out.push_back(names.empty() ? "what writes it" : fmt::format("{}", fmt::join(names, " with ")));
     if (count > 1) out.back() += fmt::format(" ({})", count);
   }
@@ -59,6 +56,19 @@ std::int64_t fetch_start(const Graph& graph, std::span<const std::int64_t> start
   return start[static_cast<std::size_t>(edge.consumer)] - graph.look_ahead(edge);
 }
 
+std::int64_t first_input(const Graph& graph, std::span<const std::int64_t> start) {
+  std::int64_t first = INT64_MAX;
+  for (std::size_t s = 0; s < start.size(); ++s)
+    if (graph.stages[s].is_input) first = std::min(first, start[s]);
+  return first;
+}
+
+void normalise(const Graph& graph, std::vector<std::int64_t>& start) {
+  std::int64_t origin = *std::ranges::min_element(start);
+  for (const Edge& e : graph.edges) origin = std::min(origin, fetch_start(graph, start, e));
+  for (std::int64_t& s : start) s -= origin;
+}
+
 std::vector<Accessor> accessors(const Graph& graph, std::span<const std::int64_t> start, int stage) {
   std::vector<Accessor> out;
   for (std::size_t e = 0; e < graph.edges.size(); ++e) {
@@ -66,7 +76,7 @@ std::vector<Accessor> accessors(const Graph& graph, std::span<const std::int64_t
     if (edge.producer != stage) continue;
     const Accessor reader{.edges = {static_cast<int>(e)},
                           .start = fetch_start(graph, start, edge),
-                          .step = graph.stages[static_cast<std::size_t>(edge.consumer)].step,
+                          .step = graph.stage(edge.consumer).step,
                           .up = edge.window.up,
                           .down = edge.window.down,
                           .multiply = edge.multiply,
@@ -82,15 +92,13 @@ std::vector<Accessor> accessors(const Graph& graph, std::span<const std::int64_t
     same->up = std::max(same->up, reader.up);
     same->down = std::max(same->down, reader.down);
   }
-  const auto s = static_cast<std::size_t>(stage);
-  out.push_back({.edges = {}, .start = start[s], .step = graph.stages[s].step});
+  out.push_back({.edges = {}, .start = start[static_cast<std::size_t>(stage)], .step = graph.stage(stage).step});
   return out;
 }
 
 void for_each_moment(const Graph& graph, int stage, std::span<const Accessor> accessors, int lines, int lines_per_block,
                      const std::function<bool(const std::vector<Access>&)>& see) {
-  const std::int64_t row = graph.period();
-  const std::int64_t step = graph.stages[static_cast<std::size_t>(stage)].step;
+  const std::int64_t row = graph.period(), step = graph.stage(stage).step;
   // Who is in which of its rows changes only where somebody's row begins; the pattern of lines comes again after all
   // lines were written, and after as many rows as a sampling reader takes at once.
   std::set<std::int64_t> changes;
@@ -123,13 +131,13 @@ void for_each_moment(const Graph& graph, int stage, std::span<const Accessor> ac
 
 std::string conflict(const Graph& graph, std::span<const std::int64_t> start, const Buffer& buffer,
                      const rtl::Ports& ports) {
-  const auto at = [&](int stage) -> const StageShape& { return graph.stages[static_cast<std::size_t>(stage)]; };
-  const StageShape& stage = at(buffer.stage);
-  const std::int64_t pitch = std::int64_t{stage.step} * graph.period();  // from one row to the next
+  const StageShape& stage = graph.stage(buffer.stage);
+  const std::int64_t pitch = graph.pitch(buffer.stage);
   const auto all = accessors(graph, start, buffer.stage);
   for (const Accessor& a : all) {
     if (a.writes()) continue;
-    const StageShape& reader = at(graph.edges[static_cast<std::size_t>(a.edges[0])].consumer);
+    const Edge& edge = graph.edge(a.edges[0]);
+    const StageShape& reader = graph.stage(edge.consumer);
     const std::int64_t distance = a.start - start[static_cast<std::size_t>(buffer.stage)];
     if (distance < a.down * pitch + 1)
       return fmt::format("'{}' reads row {} of '{}' before it is written", reader.name, a.down, stage.name);
@@ -141,8 +149,7 @@ std::string conflict(const Graph& graph, std::span<const std::int64_t> start, co
                            buffer.depth);
       continue;
     }
-    const std::int64_t again = (a.divide - 1) * std::int64_t{a.step} * graph.period();  // rows that are read again
-    if (buffer.lines * pitch < distance + a.up * pitch + again + 1 || buffer.lines < a.up + a.down + 1)
+    if (buffer.lines * pitch < distance + a.up * pitch + graph.repeated(edge) + 1 || buffer.lines < a.up + a.down + 1)
       return fmt::format("'{}' reads a row of '{}' that is overwritten: {} lines are too few", reader.name, stage.name,
                          buffer.lines);
   }

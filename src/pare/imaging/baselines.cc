@@ -8,6 +8,7 @@
 
 #include "pare/base/error.h"
 #include "pare/imaging/constraints.h"
+#include "pare/imaging/integers.h"
 #include "pare/solve/program.h"
 
 namespace pare::imaging {
@@ -107,10 +108,9 @@ std::int64_t least_distance(const Graph& line, const Edge& edge, const rtl::Memo
 
 // ---- SODA: chains of pixels ----
 
-std::int64_t floor_divide(std::int64_t a, std::int64_t b) { return a / b - (a % b < 0); }
 /// Words from the reader's own to the newest and the oldest that it needs, both as how much later they come.
 std::int64_t newest(const Graph& g, const Edge& e) {
-  return e.window.down * std::int64_t{g.period()} + floor_divide(g.lanes - 1 + e.window.right, g.lanes);
+  return e.window.down * std::int64_t{g.period()} + g.newest_word(e);
 }
 std::int64_t oldest(const Graph& g, const Edge& e) {
   return -e.window.up * std::int64_t{g.period()} + floor_divide(-e.window.left, g.lanes);
@@ -146,8 +146,7 @@ std::set<std::int64_t> taps(const Graph& graph, const std::vector<std::int64_t>&
   for (const Edge& e : graph.edges) {
     if (e.producer != stage) continue;
     const std::int64_t distance = start[index(e.consumer)] - start[index(stage)];
-    const std::int64_t left = floor_divide(-e.window.left, graph.lanes),
-                       right = floor_divide(graph.lanes - 1 + e.window.right, graph.lanes);
+    const std::int64_t left = floor_divide(-e.window.left, graph.lanes), right = graph.newest_word(e);
     for (std::int64_t row = -e.window.up; row <= e.window.down; ++row)
       for (std::int64_t column = left; column <= right; ++column) out.insert(distance - row * graph.period() - column);
   }
@@ -155,8 +154,8 @@ std::set<std::int64_t> taps(const Graph& graph, const std::vector<std::int64_t>&
 }
 
 Store chain_of(const Graph& graph, const std::set<std::int64_t>& taps, int stage, const rtl::Memory& memory) {
-  const StageShape& shape = graph.stages[index(stage)];
-  const std::int64_t bits = std::int64_t{shape.bits} * graph.lanes;
+  const StageShape& shape = graph.stage(stage);
+  const std::int64_t bits = graph.word_bits(stage);
   Store s{.stage = shape.name};
   for (auto tap = std::next(taps.begin()); tap != taps.end(); ++tap) {
     const std::int64_t depth = *tap - *std::prev(tap);
@@ -231,7 +230,7 @@ Design fixynn(const Graph& graph, const rtl::Memory& memory) {
     Graph own = graph;
     own.edges = {e};
     Store store = *least_store(own, d.start, e.producer, memory);
-    store.stage += " for " + graph.stages[index(e.consumer)].name;
+    store.stage += " for " + graph.stage(e.consumer).name;
     d.stores.push_back(std::move(store));
   }
   say_missing(d, memory);

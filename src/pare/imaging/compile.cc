@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 
 #include "pare/base/error.h"
 #include "pare/base/file.h"
+#include "pare/base/stopwatch.h"
 #include "pare/imaging/baselines.h"
 #include "pare/imaging/parse.h"
 #include "pare/imaging/vectors.h"
@@ -25,22 +25,12 @@ using study::Study;
 
 constexpr std::array objectives{Objective::lines, Objective::bits, Objective::blocks, Objective::power};
 
-double seconds_of(const auto& work) {
-  const auto start = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-std::size_t index(int i) { return static_cast<std::size_t>(i); }
-
 /// Cycles from the first pixel that goes in to the first of the last output that comes out.
 std::int64_t fill(const Graph& graph, const std::vector<std::int64_t>& start) {
-  std::int64_t in = INT64_MAX, out = 0;
-  for (std::size_t s = 0; s < graph.stages.size(); ++s) {
-    if (graph.stages[s].is_input) in = std::min(in, start[s]);
+  std::int64_t out = 0;
+  for (std::size_t s = 0; s < graph.stages.size(); ++s)
     if (graph.stages[s].is_output) out = std::max(out, start[s]);
-  }
-  return out - in;
+  return out - first_input(graph, start);
 }
 
 Json stages_of(const Design& design) {
@@ -188,15 +178,15 @@ Json to_json(const Graph& graph, const Schedule& schedule) {
     if (stage.is_output) outputs.push_back({{"name", stage.name}, {"first_cycle", schedule.start[s]}});
   }
   for (const Edge& e : graph.edges)
-    fetches.push_back({{"of", graph.stages[index(e.producer)].name},
-                       {"by", graph.stages[index(e.consumer)].name},
+    fetches.push_back({{"of", graph.stage(e.producer).name},
+                       {"by", graph.stage(e.consumer).name},
                        {"start_cycle", fetch_start(graph, schedule.start, e)},
                        {"up", e.window.up},
                        {"down", e.window.down},
                        {"left", e.window.left},
                        {"right", e.window.right}});
   for (const Buffer& b : schedule.buffers) {
-    Json buffer{{"stage", graph.stages[index(b.stage)].name}};
+    Json buffer{{"stage", graph.stage(b.stage).name}};
     if (b.registers) {
       buffer["register_depth"] = b.depth;
       buffer["register_bits"] = b.bits;
@@ -205,7 +195,7 @@ Json to_json(const Graph& graph, const Schedule& schedule) {
           {{"lines", b.lines}, {"lines_per_block", b.lines_per_block}, {"blocks", b.blocks}, {"bits", b.bits}});
       std::size_t port = 0;
       for (const Edge& e : graph.edges)
-        if (e.producer == b.stage) buffer["ports"][graph.stages[index(e.consumer)].name] = b.ports.at(port++);
+        if (e.producer == b.stage) buffer["ports"][graph.stage(e.consumer).name] = b.ports.at(port++);
       buffer["ports"]["write"] = b.ports.at(port);
     }
     buffers.push_back(std::move(buffer));

@@ -2,18 +2,10 @@
 
 #include <algorithm>
 
+#include "pare/imaging/integers.h"
+
 namespace pare::imaging {
 namespace {
-
-const StageShape& shape(const Graph& graph, int stage) { return graph.stages[static_cast<std::size_t>(stage)]; }
-
-/// Cycles from one row of a stage to the next.
-std::int64_t pitch(const Graph& graph, int stage) { return std::int64_t{shape(graph, stage).step} * graph.period(); }
-
-/// Cycles from the first to the last time that a reader which enlarges takes the same rows.
-std::int64_t repeated(const Graph& graph, int consumer_step, int divide) {
-  return (divide - 1) * std::int64_t{consumer_step} * graph.period();
-}
 
 /// While an accessor touches the row of an access: [from, until) after its stage's start, for rows of the same lap.
 struct Interval {
@@ -24,24 +16,24 @@ struct Interval {
 /// Of readers that now start together, one that touches the row on its own account: apart, they are not one.
 const Edge& edge_of(const Graph& graph, const Accessor& a, const Access& access) {
   for (const int e : a.edges) {
-    const Edge& edge = graph.edges[static_cast<std::size_t>(e)];
+    const Edge& edge = graph.edge(e);
     if (-edge.window.up <= access.offset && access.offset <= edge.window.down) return edge;
   }
-  return graph.edges[static_cast<std::size_t>(a.edges[0])];
+  return graph.edge(a.edges[0]);
 }
 
 Interval touched(const Graph& graph, int stage, const Accessor& a, const Access& access) {
-  const std::int64_t row = pitch(graph, stage), line = access.row;
+  const std::int64_t row = graph.pitch(stage), line = access.row;
   if (a.writes()) return {stage, line * row, line * row + graph.period()};
   const Edge& edge = edge_of(graph, a, access);
   const std::int64_t fetch = -graph.look_ahead(edge);
   return {edge.consumer, fetch + (line - edge.window.down) * row,
-          fetch + (line + edge.window.up) * row + repeated(graph, a.step, a.divide) + graph.period()};
+          fetch + (line + edge.window.up) * row + graph.repeated(edge) + graph.period()};
 }
 
 /// How often all lines were written before that row.
 std::int64_t lap(const Access& access, const Buffer& buffer) {
-  return access.line / buffer.lines - (access.line % buffer.lines < 0);
+  return floor_divide(access.line, std::int64_t{buffer.lines});
 }
 
 /// That b comes wholly after a. What of the rows' distance is whole laps of the buffer moves with its lines.
@@ -50,7 +42,7 @@ Literal after(const Graph& graph, const Buffer& buffer, const Accessor& a, const
   const std::int64_t laps = lap(at_b, buffer) - lap(at_a, buffer);
   const Interval ia = touched(graph, buffer.stage, a, at_a), ib = touched(graph, buffer.stage, b, at_b);
   return {
-      .earlier = ia.stage, .later = ib.stage, .laps = laps * pitch(graph, buffer.stage), .least = ia.until - ib.from};
+      .earlier = ia.stage, .later = ib.stage, .laps = laps * graph.pitch(buffer.stage), .least = ia.until - ib.from};
 }
 
 /// That this one row of b comes after that of a.
@@ -168,12 +160,11 @@ void Following::add(int a, int b, std::int64_t least) {
 }
 
 std::int64_t dependency(const Graph& graph, const Edge& edge) {
-  return graph.look_ahead(edge) + edge.window.down * pitch(graph, edge.producer) + 1;
+  return graph.look_ahead(edge) + edge.window.down * graph.pitch(edge.producer) + 1;
 }
 
 std::int64_t retention(const Graph& graph, const Edge& edge) {
-  return edge.window.up * pitch(graph, edge.producer) - graph.look_ahead(edge) +
-         repeated(graph, shape(graph, edge.consumer).step, edge.divide) + 1;
+  return edge.window.up * graph.pitch(edge.producer) - graph.look_ahead(edge) + graph.repeated(edge) + 1;
 }
 
 }  // namespace pare::imaging

@@ -13,16 +13,13 @@ namespace {
 
 constexpr int most_missing = 64;
 
-const StageShape& shape(const Graph& graph, int stage) { return graph.stages[static_cast<std::size_t>(stage)]; }
-std::int64_t pitch(const Graph& graph, int stage) { return std::int64_t{shape(graph, stage).step} * graph.period(); }
-
 /// A chain of registers, where the memory's rule allows it.
 std::optional<Buffer> chain(const Graph& graph, std::span<const std::int64_t> start, int stage, int most_depth) {
   Buffer b{.stage = stage, .registers = true};
-  if (shape(graph, stage).step != 1) return std::nullopt;
+  if (graph.stage(stage).step != 1) return std::nullopt;
   for (const Edge& e : graph.edges) {
     if (e.producer != stage) continue;
-    if (e.window.up != 0 || e.window.down != 0 || e.multiply != 1 || e.divide != 1) return std::nullopt;
+    if (!e.pointwise()) return std::nullopt;
     const std::int64_t kept = fetch_start(graph, start, e) - start[static_cast<std::size_t>(stage)];
     if (kept > most_depth) return std::nullopt;
     b.depth = std::max(b.depth, static_cast<int>(kept));
@@ -33,7 +30,7 @@ std::optional<Buffer> chain(const Graph& graph, std::span<const std::int64_t> st
 /// The fewest lines in which the check finds nothing wrong: those that keep the pixels, or at most a group or two more.
 std::optional<Buffer> least_lines(const Graph& graph, std::span<const std::int64_t> start, int stage, int group,
                                   const rtl::Ports& ports) {
-  std::int64_t kept = 1, row = pitch(graph, stage);
+  std::int64_t kept = 1, row = graph.pitch(stage);
   for (const Edge& e : graph.edges)
     if (e.producer == stage)
       kept = std::max(
@@ -71,14 +68,14 @@ std::optional<double> Design::energy_pj(const rtl::Memory& memory) const {
 
 Store store_of(const Graph& graph, std::span<const std::int64_t> start, const Buffer& buffer,
                const rtl::Memory& memory) {
-  const StageShape& stage = shape(graph, buffer.stage);
-  const int bits = stage.bits * graph.lanes, words = graph.period() / stage.step;
+  const StageShape& stage = graph.stage(buffer.stage);
+  const int bits = graph.word_bits(buffer.stage), words = graph.words(buffer.stage);
   Store s{.stage = stage.name};
   if (buffer.registers) {
     s.register_bits = std::int64_t{buffer.depth} * bits;
     return s;
   }
-  const int group = buffer.lines_per_block, blocks = rtl::blocks_for(memory, group * words, bits);
+  const int group = buffer.lines_per_block, blocks = blocks_of(graph, buffer.stage, group, memory);
   s.lines = buffer.lines;
   s.lines_per_block = group;
   s.blocks = buffer.lines / group * blocks;
@@ -105,13 +102,7 @@ std::optional<Store> least_store(const Graph& graph, std::span<const std::int64_
       return s;
     }
   throw Error("needs more than " + std::to_string(most_missing) + " ports beyond the memory's",
-              shape(graph, stage).name);
-}
-
-void normalise(const Graph& graph, std::vector<std::int64_t>& start) {
-  std::int64_t origin = *std::ranges::min_element(start);
-  for (const Edge& e : graph.edges) origin = std::min(origin, fetch_start(graph, start, e));
-  for (std::int64_t& s : start) s -= origin;
+              graph.stage(stage).name);
 }
 
 Design design_of(const Graph& graph, const Schedule& schedule, const rtl::Memory& memory) {

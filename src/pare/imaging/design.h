@@ -48,7 +48,4 @@ Store store_of(const Graph& graph, std::span<const std::int64_t> start, const Bu
 std::optional<Store> least_store(const Graph& graph, std::span<const std::int64_t> start, int stage,
                                  const rtl::Memory& memory);
 
-/// Moves all starts so that the least start or fetch is 0.
-void normalise(const Graph& graph, std::vector<std::int64_t>& start);
-
 }  // namespace pare::imaging

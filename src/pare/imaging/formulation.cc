@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "pare/base/error.h"
+#include "pare/imaging/integers.h"
 
 namespace pare::imaging {
 namespace {
@@ -13,8 +14,6 @@ namespace {
 using solve::Program;
 using solve::Sense;
 using solve::Term;
-
-std::int64_t ceil_divide(std::int64_t a, std::int64_t b) { return a / b + (a % b > 0); }
 
 /// Whether b holds wherever a does, by their own words.
 bool implies(const Literal& a, const Literal& b) {
@@ -34,8 +33,8 @@ bool implies(const std::vector<Literal>& a, const std::vector<Literal>& b) {
 Formulation::Formulation(const Graph& graph, const rtl::Memory& memory, Objective objective)
     : graph_(graph), memory_(memory), objective_(objective), following_(graph) {
   for (const Edge& e : graph.edges)
-    horizon_ += graph.look_ahead(e) + (e.window.height() + 2 + memory.lines_per_block) * pitch(e.producer) + 1 +
-                (e.divide - 1) * pitch(e.consumer);
+    horizon_ += graph.look_ahead(e) + (e.window.height() + 2 + memory.lines_per_block) * graph_.pitch(e.producer) + 1 +
+                graph.repeated(e);
   for (std::size_t s = 0; s < graph.stages.size(); ++s)
     if (Line line = line_of(static_cast<int>(s)); !line.edges.empty()) lines_.push_back(std::move(line));
 }
@@ -49,11 +48,11 @@ Line Formulation::line_of(int stage) const {
 }
 
 void Formulation::put_costs(Line& line) const {
-  const int group = memory_.lines_per_block, bits = shape(line.stage).bits * graph_.lanes;
-  const int blocks = rtl::blocks_for(memory_, group * words(line.stage), bits);
+  const int group = memory_.lines_per_block;
+  const int blocks = blocks_of(graph_, line.stage, group, memory_);
   switch (objective_) {
     case Objective::lines: line.cost = group; break;
-    case Objective::bits: line.cost = 1.0 * group * words(line.stage) * bits; break;
+    case Objective::bits: line.cost = 1.0 * group * graph_.words(line.stage) * graph_.word_bits(line.stage); break;
     case Objective::blocks: line.cost = blocks; break;
     case Objective::power: {
       if (!memory_.read_pj || !memory_.write_pj)
@@ -62,30 +61,33 @@ void Formulation::put_costs(Line& line) const {
       // per pixel: every row of a window is a read; blocks that one line fills are read together
       const double side_by_side = std::max(1.0, 1.0 * blocks / group);
       line.fixed = memory_.write_pj->value * side_by_side;
-      for (const int e : line.edges) line.fixed += edge(e).window.height() * memory_.read_pj->value * side_by_side;
+      for (const int e : line.edges)
+        line.fixed += graph_.edge(e).window.height() * memory_.read_pj->value * side_by_side;
       if (memory_.leakage_uw) line.cost = 1e-3 * memory_.leakage_uw->value * blocks;  // at a pixel a nanosecond
     }
   }
 }
 
 double Formulation::most_groups(int stage) const {
-  return std::ceil(static_cast<double>(horizon_) / static_cast<double>(pitch(stage) * memory_.lines_per_block)) + 2;
+  return std::ceil(static_cast<double>(horizon_) / static_cast<double>(graph_.pitch(stage) * memory_.lines_per_block)) +
+         2;
 }
 
 bool Formulation::fits_registers(const Line& line, const Following& following) const {
-  return shape(line.stage).step == 1 && memory_.register_depth > 0 && std::ranges::all_of(line.edges, [&](int i) {
-           const Edge& e = edge(i);
-           return e.window.height() == 1 && e.window.up == 0 && e.multiply == 1 && e.divide == 1 &&
+  return graph_.stage(line.stage).step == 1 && memory_.register_depth > 0 &&
+         std::ranges::all_of(line.edges, [&](int i) {
+           const Edge& e = graph_.edge(i);
+           return e.pointwise() &&
                   *following.least(e.producer, e.consumer) - graph_.look_ahead(e) <= memory_.register_depth;
          });
 }
 
 std::int64_t Formulation::least_groups(const Line& line, const Following& following) const {
   if (fits_registers(line, following)) return 0;
-  const std::int64_t row = pitch(line.stage);
+  const std::int64_t row = graph_.pitch(line.stage);
   std::int64_t kept = 1;
   for (const int i : line.edges) {
-    const Edge& e = edge(i);
+    const Edge& e = graph_.edge(i);
     kept = std::max({kept, e.window.height() * row, *following.least(e.producer, e.consumer) + retention(graph_, e)});
   }
   return ceil_divide(kept, row * memory_.lines_per_block);
@@ -177,13 +179,13 @@ Program Formulation::program() {
 void Formulation::add_line(Line& line, Program& program) const {
   const int stage = line.stage;
   const bool registers = fits_registers(line, following_);
-  const double row = static_cast<double>(pitch(stage));
+  const double row = static_cast<double>(graph_.pitch(stage));
   line.lines = program.add_variable(static_cast<double>(least_groups(line, following_)), most_groups(stage), true,
                                     fmt::format("n{}", stage));
   line.lifetime = program.add_variable(0, static_cast<double>(2 * horizon_), false, fmt::format("z{}", stage));
   line.registers = program.add_variable(registers ? 0 : 1, 1, true, fmt::format("y{}", stage));
   for (const int i : line.edges) {
-    const Edge& e = edge(i);
+    const Edge& e = graph_.edge(i);
     const double kept = static_cast<double>(retention(graph_, e));
     // C1, C2; the pixel's lifetime
     program.add_row({{e.consumer, 1}, {e.producer, -1}}, Sense::at_least, static_cast<double>(dependency(graph_, e)));
@@ -284,7 +286,7 @@ std::vector<Buffer> Formulation::buffers(const std::vector<double>& values) cons
     b.registers = values[static_cast<std::size_t>(line.registers)] < 0.5;
     if (b.registers) {
       for (const int e : line.edges)
-        b.depth = std::max(b.depth, static_cast<int>(fetch_start(graph_, start, edge(e)) -
+        b.depth = std::max(b.depth, static_cast<int>(fetch_start(graph_, start, graph_.edge(e)) -
                                                      start[static_cast<std::size_t>(line.stage)]));
       b.lines_per_block = 1;
     } else {

@@ -43,11 +43,6 @@ class Formulation {
   std::vector<Buffer> buffers(const std::vector<double>& values) const;
 
  private:
-  const StageShape& shape(int stage) const { return graph_.stages[static_cast<std::size_t>(stage)]; }
-  const Edge& edge(int e) const { return graph_.edges[static_cast<std::size_t>(e)]; }
-  std::int64_t pitch(int stage) const { return std::int64_t{shape(stage).step} * graph_.period(); }
-  int words(int stage) const { return graph_.period() / shape(stage).step; }
-
   Line line_of(int stage) const;
   void put_costs(Line& line) const;
   /// Of lines, that any schedule within the horizon needs.

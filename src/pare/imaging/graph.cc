@@ -5,14 +5,13 @@
 #include <algorithm>
 
 #include "pare/base/error.h"
+#include "pare/imaging/integers.h"
 
 namespace pare::imaging {
 
-int Graph::look_ahead(const Edge& edge) const {
-  const int columns = edge.window.right;
-  const int words = columns > 0 ? (columns + lanes - 1) / lanes : columns / lanes;
-  return words * stages[static_cast<std::size_t>(edge.producer)].step + latency;
-}
+int Graph::newest_word(const Edge& edge) const { return ceil_divide(edge.window.right, lanes); }
+
+int Graph::look_ahead(const Edge& edge) const { return newest_word(edge) * stage(edge.producer).step + latency; }
 
 Graph graph_of(const Pipeline& pipeline, int width, int height, int lanes) {
   check_size(pipeline, width, height);

@@ -20,6 +20,9 @@ struct Edge {
   int producer = 0, consumer = 0;
   Window window;
   int multiply = 1, divide = 1;  // as in Source
+
+  /// Whether pixel after pixel is read, each once and as it lies.
+  bool pointwise() const { return window.up == 0 && window.down == 0 && multiply == 1 && divide == 1; }
 };
 
 /// Time is counted in cycles. A row of the finest stage takes `period` cycles; a pixel is written (x, y) into its
@@ -31,7 +34,19 @@ struct Graph {
   int lanes = 1;                   // pixels a cycle: 1, 2, 4, 8; divides the width
   int latency = 2;                 // cycles from the fetch of the last column to the pixel: one to read, one to compute
 
+  const StageShape& stage(int s) const { return stages[static_cast<std::size_t>(s)]; }
+  const Edge& edge(int e) const { return edges[static_cast<std::size_t>(e)]; }
+
   int period() const { return width / lanes; }
+  /// Cycles from one row of a stage to the next.
+  std::int64_t pitch(int s) const { return std::int64_t{stage(s).step} * period(); }
+  /// Words of a row of a stage, and bits of a word.
+  int words(int s) const { return period() / stage(s).step; }
+  int word_bits(int s) const { return stage(s).bits * lanes; }
+  /// Words from that at the pixel itself to the newest that an edge's window needs.
+  int newest_word(const Edge& edge) const;
+  /// Cycles from the first to the last time that a consumer which enlarges takes the same rows.
+  std::int64_t repeated(const Edge& edge) const { return (edge.divide - 1) * pitch(edge.consumer); }
   /// Cycles from the fetch of the column (or word) at the pixel itself to the pixel: look-ahead and latency (k of
   /// the specification).
   int look_ahead(const Edge& edge) const;

@@ -8,24 +8,12 @@
 
 #include "pare/base/error.h"
 #include "pare/base/parallel.h"
+#include "pare/imaging/integers.h"
 
 namespace pare::imaging {
 namespace {
 
 using std::size_t;
-
-/// Where pixel `i` of a side of `n` is read; -1 where it is worth nothing.
-int inside(int i, int n, Border border) {
-  if (i >= 0 && i < n) return i;
-  if (border == Border::zero) return -1;
-  if (border == Border::replicate) return std::clamp(i, 0, n - 1);
-  return i < 0 ? -i : 2 * (n - 1) - i;
-}
-
-template <typename T>
-T floor_divide(T a, T b) {
-  return static_cast<T>(a / b - ((a % b != 0) && ((a < 0) != (b < 0))));
-}
 
 /// One row of a source's channel, with what the border rule puts beside it.
 struct Tap {
@@ -80,14 +68,14 @@ class Rows {
     const int left = margin(tap.source), right = std::max(windows_[static_cast<size_t>(tap.source)].right, 0),
               length = left + frame.width + right;
     to.assign(static_cast<size_t>(length), 0);
-    const int from_row = inside(y * source.multiply / source.divide + tap.dy, frame.height, stage_.border);
+    const int from_row = border_index(y * source.multiply / source.divide + tap.dy, frame.height, stage_.border);
     if (from_row < 0) return;
     const auto channels = static_cast<size_t>(frame.channels);
     const std::int64_t* from = frame.codes.data() +
                                static_cast<size_t>(from_row) * static_cast<size_t>(frame.width) * channels +
                                static_cast<size_t>(tap.channel);
     for (int i = 0; i < length; ++i) {
-      const int column = inside(i - left, frame.width, stage_.border);
+      const int column = border_index(i - left, frame.width, stage_.border);
       if (column >= 0) to[static_cast<size_t>(i)] = static_cast<T>(from[static_cast<size_t>(column) * channels]);
     }
   }

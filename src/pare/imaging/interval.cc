@@ -5,13 +5,12 @@
 #include <algorithm>
 
 #include "pare/base/error.h"
+#include "pare/imaging/integers.h"
 
 namespace pare::imaging {
 namespace {
 
 __extension__ typedef __int128 Wide;  // holds the product of any two values
-
-Wide floor_divide(Wide a, Wide b) { return a / b - ((a % b != 0) && ((a < 0) != (b < 0))); }
 
 Range checked(Wide low, Wide high) {
   const Wide worst = -low > high ? low : high;
@@ -65,7 +64,7 @@ Range divided(const Range& a, const Range& b) {
   if (b.low <= 0 && b.high >= 0)
     throw Error(fmt::format("the divisor can be 0: it lies between {} and {}", b.low, b.high), "",
                 "keep it away from 0, as in a / max(b, 1)");
-  return corners(a, b, floor_divide);
+  return corners(a, b, floor_divide<Wide>);
 }
 
 Range remainder(const Range& a, const Range& b) {

@@ -65,6 +65,13 @@ int arity(Op op) {
   }
 }
 
+int border_index(int i, int n, Border border) {
+  if (i >= 0 && i < n) return i;
+  if (border == Border::zero) return -1;
+  if (border == Border::replicate) return std::clamp(i, 0, n - 1);
+  return i < 0 ? -i : 2 * (n - 1) - i;
+}
+
 int Pipeline::find(const std::string& name) const {
   const auto found = std::ranges::find(stages, name, &Stage::name);
   return found == stages.end() ? -1 : static_cast<int>(found - stages.begin());

@@ -14,6 +14,8 @@ constexpr int most_side = 1 << 16;
 /// What a pixel beyond the edge is worth: nothing, the nearest pixel, or the one mirrored at the outermost pixel, which
 /// is not repeated (scipy.ndimage's "constant", "nearest", "mirror").
 enum class Border { zero, replicate, mirror };
+/// Where pixel i of a side of n is read; -1 where it is worth nothing.
+int border_index(int i, int n, Border border);
 
 /// A fixed-point pixel: each channel is worth code * 2^-fraction, its code an integer of `bits` bits (1 .. 48).
 struct Type {

@@ -1,15 +1,13 @@
 #include "pare/imaging/relay.h"
 
 #include <algorithm>
-#include <chrono>
 #include <optional>
 
 #include "pare/base/error.h"
+#include "pare/base/stopwatch.h"
 
 namespace pare::imaging {
 namespace {
-
-std::size_t index(int i) { return static_cast<std::size_t>(i); }
 
 std::string free_name(const Pipeline& pipeline, const std::string& stage) {
   std::string name = stage + "_relay";
@@ -47,7 +45,7 @@ std::optional<Compiled> scheduled(Pipeline pipeline, const Graph& like, const rt
 
 Pipeline with_relay(const Pipeline& pipeline, int stage, const std::vector<int>& readers) {
   Pipeline out = pipeline;
-  const Stage& from = pipeline.stages[index(stage)];
+  const Stage& from = pipeline.stages[static_cast<std::size_t>(stage)];
   Stage copy{.name = free_name(pipeline, from.name), .type = from.type, .sources = {{.stage = stage}}};
   for (int channel = 0; channel < from.type.channels; ++channel) {
     copy.roots.push_back(channel);
@@ -64,9 +62,7 @@ Pipeline with_relay(const Pipeline& pipeline, int stage, const std::vector<int>&
 }
 
 Compiled relay(Compiled best, const rtl::Memory& memory, const ScheduleOptions& options) {
-  using Clock = std::chrono::steady_clock;
-  const auto began = Clock::now();
-  const auto left = [&] { return options.time_limit_s - std::chrono::duration<double>(Clock::now() - began).count(); };
+  const Stopwatch watch;
   ScheduleOptions each = options;
   each.suggest = false;
   for (bool better = true; better;) {
@@ -78,7 +74,7 @@ Compiled relay(Compiled best, const rtl::Memory& memory, const ScheduleOptions& 
       std::vector<int> late;
       for (std::size_t from = readers.size(); from-- > 1;) {
         late.insert(late.end(), readers[from].begin(), readers[from].end());
-        each.time_limit_s = left();
+        each.time_limit_s = options.time_limit_s - watch.seconds();
         if (each.time_limit_s <= 0) return next;
         const auto tried = scheduled(with_relay(best.pipeline, b.stage, late), best.graph, memory, each);
         if (!tried || tried->schedule.objective >= next.schedule.objective - 1e-6) continue;

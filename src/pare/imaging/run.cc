@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <numeric>
 
 #include "pare/base/error.h"
 #include "pare/base/file.h"
+#include "pare/base/stopwatch.h"
 #include "pare/imaging/frames.h"
 #include "pare/imaging/parse.h"
 
@@ -54,9 +54,8 @@ study::Study run(const RunRequest& request) {
                                           {"height", frames[i].height},
                                           {"hash", hash_of(frames[i])}});
   }
-  const auto start = std::chrono::steady_clock::now();
-  const std::vector<Frame> results = interpret(pipeline, frames);
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  std::vector<Frame> results;
+  const double seconds = seconds_of([&] { results = interpret(pipeline, frames); });
   study::Candidate candidate{.name = "reference"};
   std::size_t pixels = 0;
   for (std::size_t i = 0; i < results.size(); ++i) {

@@ -3,25 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <numeric>
 
 #include "pare/base/error.h"
+#include "pare/base/stopwatch.h"
 #include "pare/imaging/formulation.h"
 #include "pare/imaging/ports.h"
 
 namespace pare::imaging {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr int most_rounds = 400;
 constexpr std::size_t most_at_once = 8;  // clauses of one buffer in a round
 // of telling schedules of one cost apart: counted, not timed, so that the answer does not depend on the machine
 constexpr int most_tie_rounds = 12, most_tie_nodes = 500;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 class Scheduler {
  public:
@@ -31,8 +27,7 @@ class Scheduler {
   Schedule schedule();
 
  private:
-  const StageShape& shape(int stage) const { return graph_.stages[static_cast<std::size_t>(stage)]; }
-  double left() const { return options_.time_limit_s - seconds_since(began_); }
+  double left() const { return options_.time_limit_s - watch_.seconds(); }
 
   /// Adds what rules out the conflicts of these values; whether there was any.
   bool learn(const std::vector<double>& values);
@@ -47,9 +42,9 @@ class Scheduler {
   Formulation formulation_;
   int rounds_ = 0;
   double solver_s_ = 0;
-  double bound_ = 0;  // no schedule costs less
-  std::string last_;
-  Clock::time_point began_ = Clock::now();
+  double bound_ = 0;     // no schedule costs less
+  solve::Program last_;  // of the least cost
+  Stopwatch watch_;
 };
 
 bool Scheduler::learn(const std::vector<double>& values) {
@@ -62,7 +57,7 @@ bool Scheduler::learn(const std::vector<double>& values) {
     if (!wrong.empty()) {
       learned = broken_clauses(start, buffer);
     } else if (const auto in_the_way = assign_ports(graph_, start, buffer, memory_.ports); !in_the_way.empty()) {
-      wrong = fmt::format("accesses of '{}' cannot keep to a port each", shape(buffer.stage).name);
+      wrong = fmt::format("accesses of '{}' cannot keep to a port each", graph_.stage(buffer.stage).name);
       learned = {apart(graph_, buffer, accessors(graph_, start, buffer.stage), in_the_way)};
     } else {
       continue;
@@ -100,12 +95,11 @@ solve::Solution Scheduler::solve(std::optional<double> most_cost, const solve::S
     if (most_cost) p.add_row(formulation_.cost(), solve::Sense::at_most, *most_cost);
     p.set_objective(most_cost ? formulation_.lifetime() : formulation_.cost());
     if (!most_cost) {
-      last_ = p.to_lp();
+      last_ = p;
       p.add_row(formulation_.cost(), solve::Sense::at_least, bound_);  // fewer clauses did not do for less
     }
-    const auto start = Clock::now();
-    const solve::Solution solution = p.solve(left(), known ? most_tie_nodes : 0);
-    solver_s_ += seconds_since(start);
+    solve::Solution solution;
+    solver_s_ += seconds_of([&] { solution = p.solve(left(), known ? most_tie_nodes : 0); });
     ++rounds_;
     if (!most_cost) bound_ = std::max(bound_, solution.bound - 1e-6 * std::max(1.0, solution.bound));
     if (known && solution.status != solve::Status::optimal) return *known;
@@ -129,19 +123,16 @@ solve::Solution Scheduler::solve(std::optional<double> most_cost, const solve::S
 void Scheduler::finish(Schedule& out, const solve::Solution& best) const {
   out.start = formulation_.starts(best.values);
   out.buffers = formulation_.buffers(best.values);
-  std::int64_t origin = *std::ranges::min_element(out.start);
-  for (const Edge& edge : graph_.edges) origin = std::min(origin, fetch_start(graph_, out.start, edge));
-  for (std::int64_t& s : out.start) s -= origin;
+  normalise(graph_, out.start);
   for (Buffer& b : out.buffers) {
-    const int bits = shape(b.stage).bits * graph_.lanes;
-    const int words = graph_.period() / shape(b.stage).step;
+    const int bits = graph_.word_bits(b.stage);
     if (b.registers) {
       b.bits = std::int64_t{b.depth} * bits;
       continue;
     }
     assign_ports(graph_, out.start, b, memory_.ports);
-    b.bits = std::int64_t{b.lines} * words * bits;
-    b.blocks = b.lines / b.lines_per_block * rtl::blocks_for(memory_, b.lines_per_block * words, bits);
+    b.bits = std::int64_t{b.lines} * graph_.words(b.stage) * bits;
+    b.blocks = b.lines / b.lines_per_block * blocks_of(graph_, b.stage, b.lines_per_block, memory_);
   }
 }
 
@@ -187,11 +178,15 @@ Schedule Scheduler::schedule() {
   out.bound = least.status == solve::Status::optimal ? cost : std::min(cost, std::max(bound_, least.bound));
   out.rounds = rounds_;
   out.solver_s = solver_s_;
-  out.program = std::move(last_);
+  out.program = last_.to_lp();
   return out;
 }
 
 }  // namespace
+
+int blocks_of(const Graph& graph, int stage, int lines, const rtl::Memory& memory) {
+  return rtl::blocks_for(memory, lines * graph.words(stage), graph.word_bits(stage));
+}
 
 int Schedule::lines() const {
   return std::accumulate(buffers.begin(), buffers.end(), 0, [](int n, const Buffer& b) { return n + b.lines; });

@@ -42,6 +42,13 @@ struct Schedule {
 
 /// Cycle in which the consumer of an edge fetches the column at its first pixel.
 std::int64_t fetch_start(const Graph& graph, std::span<const std::int64_t> start, const Edge& edge);
+/// The least start of an input.
+std::int64_t first_input(const Graph& graph, std::span<const std::int64_t> start);
+/// Moves all starts so that the least start or fetch is 0.
+void normalise(const Graph& graph, std::vector<std::int64_t>& start);
+
+/// Blocks that so many lines of a stage take side by side.
+int blocks_of(const Graph& graph, int stage, int lines, const rtl::Memory& memory);
 
 enum class Objective { lines, bits, blocks, power };
 

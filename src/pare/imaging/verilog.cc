@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "pare/base/error.h"
 #include "pare/imaging/verilog_hardware.h"
@@ -31,14 +30,11 @@ std::map<std::string, std::string> write_verilog(const Pipeline& pipeline, const
   return files;
 }
 
-std::map<std::string, std::int64_t> fill_cycles(const Pipeline& pipeline, const Schedule& schedule) {
-  std::int64_t first = std::numeric_limits<std::int64_t>::max();
-  for (std::size_t s = 0; s < pipeline.stages.size(); ++s)
-    if (pipeline.stages[s].is_input) first = std::min(first, schedule.start[s]);
+std::map<std::string, std::int64_t> fill_cycles(const Graph& graph, const Schedule& schedule) {
+  const std::int64_t first = first_input(graph, schedule.start);
   std::map<std::string, std::int64_t> out;
-  for (std::size_t s = 0; s < pipeline.stages.size(); ++s)
-    if (pipeline.stages[s].is_output)
-      out[pipeline.stages[s].name] = std::max<std::int64_t>(schedule.start[s] - first, 0);
+  for (std::size_t s = 0; s < graph.stages.size(); ++s)
+    if (graph.stages[s].is_output) out[graph.stages[s].name] = std::max<std::int64_t>(schedule.start[s] - first, 0);
   return out;
 }
 

@@ -20,6 +20,6 @@ std::string top_module(const Pipeline& pipeline);
 
 /// Cycles from the first pixel taken by the input that starts first to the first pixel of each output stage, in the
 /// order of stages, when nothing stalls.
-std::map<std::string, std::int64_t> fill_cycles(const Pipeline& pipeline, const Schedule& schedule);
+std::map<std::string, std::int64_t> fill_cycles(const Graph& graph, const Schedule& schedule);
 
 }  // namespace pare::imaging

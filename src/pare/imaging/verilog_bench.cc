@@ -25,7 +25,7 @@ struct Stream {
 };
 
 std::vector<Stream> streams_of(const Pipeline& pipeline, const Graph& graph, const Schedule& schedule) {
-  const auto fill = fill_cycles(pipeline, schedule);
+  const auto fill = fill_cycles(graph, schedule);
   std::vector<Stream> out;
   for (size_t s = 0; s < pipeline.stages.size(); ++s) {
     const Stage& stage = pipeline.stages[s];

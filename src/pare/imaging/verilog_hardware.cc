@@ -3,16 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 
-#include "pare/base/error.h"
+#include "pare/imaging/integers.h"
 
 namespace pare::imaging {
-namespace {
-
-int floor_divide(int a, int b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
-
-}  // namespace
 
 Hardware::Hardware(const Pipeline& pipeline_, const Graph& graph_, const Schedule& schedule_,
                    const rtl::Memory& memory_)
@@ -24,13 +18,6 @@ Hardware::Hardware(const Pipeline& pipeline_, const Graph& graph_, const Schedul
   for (std::size_t s = 0; s < schedule.start.size(); ++s)  // a stage computes in the cycle before its pixel is there
     origin = std::min(origin, schedule.start[s] - !pipeline.stages[s].is_input);
   for (const Edge& edge : graph.edges) origin = std::min(origin, fetch_start(graph, schedule.start, edge));
-}
-
-std::int64_t Hardware::first_input() const {
-  std::int64_t first = std::numeric_limits<std::int64_t>::max();
-  for (std::size_t s = 0; s < pipeline.stages.size(); ++s)
-    if (pipeline.stages[s].is_input) first = std::min(first, start(static_cast<int>(s)));
-  return first;
 }
 
 int Hardware::source_of(int e) const {
@@ -85,8 +72,6 @@ std::vector<Tap> Hardware::taps(int e) const {
   return {out.begin(), out.end()};
 }
 
-int Hardware::newest(int e) const { return floor_divide(graph.lanes - 1 + edge(e).window.right, graph.lanes); }
-
 Place Hardware::place(int e, int position) const {
   const int word = floor_divide(position, graph.lanes);
   return {newest(e) - word, position - word * graph.lanes};
@@ -94,13 +79,6 @@ Place Hardware::place(int e, int position) const {
 
 std::string Hardware::module(const std::string& kind, const std::string& what) const {
   return fmt::format("{}_{}_{}", prefix, kind, what);
-}
-
-int border_index(int i, int n, Border border) {
-  if (i >= 0 && i < n) return i;
-  if (border == Border::zero) return -1;
-  if (border == Border::replicate) return std::clamp(i, 0, n - 1);
-  return i < 0 ? -i : 2 * (n - 1) - i;
 }
 
 }  // namespace pare::imaging

@@ -56,16 +56,16 @@ class Hardware {
   std::int64_t origin = 0;  // the cycle of the schedule in which the hardware starts, at most 0
 
   const Stage& stage(int s) const { return pipeline.stages[static_cast<std::size_t>(s)]; }
-  const Edge& edge(int e) const { return graph.edges[static_cast<std::size_t>(e)]; }
-  int step(int s) const { return graph.stages[static_cast<std::size_t>(s)].step; }
+  const Edge& edge(int e) const { return graph.edge(e); }
+  int step(int s) const { return graph.stage(s).step; }
   int pixel_bits(int s) const { return stage(s).type.bits * stage(s).type.channels; }
-  int word_bits(int s) const { return pixel_bits(s) * graph.lanes; }
+  int word_bits(int s) const { return graph.word_bits(s); }
   int columns(int s) const { return graph.width / step(s); }  // pixels
   int rows(int s) const { return graph.height / step(s); }
-  int words(int s) const { return columns(s) / graph.lanes; }
+  int words(int s) const { return graph.words(s); }
   std::int64_t start(int s) const { return schedule.start[static_cast<std::size_t>(s)] - origin; }
   std::int64_t fetch(int e) const { return fetch_start(graph, schedule.start, edge(e)) - origin; }
-  std::int64_t first_input() const;  // the least start of an input
+  std::int64_t first_input() const { return imaging::first_input(graph, schedule.start) - origin; }
   /// The source of the consumer's that the edge is.
   int source_of(int e) const;
   std::vector<int> edges_into(int s) const;
@@ -74,13 +74,10 @@ class Hardware {
   std::vector<Tap> taps(int e) const;
 
   /// Where the newest word of a window lies to the right of the word at the pixel itself.
-  int newest(int e) const;
+  int newest(int e) const { return graph.newest_word(edge(e)); }
   Place place(int e, int position) const;  // of the pixel so far from the first of the consumer's word
   std::string module(const std::string& kind, const std::string& what) const;
 };
-
-/// Where pixel i of n is found under a border rule; -1 where it is zero.
-int border_index(int i, int n, Border border);
 
 // One module each: the text, under the module's name.
 using Modules = std::map<std::string, std::string>;

@@ -4,12 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <optional>
 #include <tuple>
 
 #include "pare/base/error.h"
 #include "pare/base/simd.h"
+#include "pare/base/stopwatch.h"
 #include "pare/model/count.h"
 #include "pare/model/fuse.h"
 #include "pare/model/onnx.h"
@@ -26,9 +26,6 @@ using study::Better;
 using study::Candidate;
 using study::Json;
 using study::Provenance;
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 /// What the test set says of a network.
 struct Measured {
@@ -99,9 +96,9 @@ class Verb {
   Measured measure(const model::Model& network, const std::string& label) const {
     if (!test_) return {};
     const runtime::Executor executor(model::fuse(network));
-    const auto start = Clock::now();
+    const Stopwatch watch;
     const at::Tensor logits = runtime::logits(executor, *test_, 0, test_count(), options_.batch, label);
-    Measured measured{.seconds = seconds_since(start)};
+    Measured measured{.seconds = watch.seconds()};
     if (!test_->labels().empty()) measured.accuracy = runtime::accuracy(logits, test_->labels());
     return measured;
   }
@@ -144,7 +141,7 @@ class Verb {
   }
 
   void add(const std::string& method, int bits) {
-    const auto start = Clock::now();
+    const Stopwatch watch;
     Options options = options_;
     std::string searched = method;
     if (method == "ant-tensor") options.select = Select::tensor;
@@ -165,7 +162,7 @@ class Verb {
     decision["window"] = chosen.free_window ? "free" : "published";
     decision["correction"] = name(chosen.correction);
     details["tried"] = tried_details(tried);
-    const double search_seconds = seconds_since(start);
+    const double search_seconds = watch.seconds();
     const std::string name = fmt::format("{}{}", method, bits);
     add_recipe(name, decision, details, chosen.recipe, chosen.plan, chosen.divergence, search_seconds);
 
@@ -175,7 +172,7 @@ class Verb {
     details["finetune"] = finetune_details(tuned);
     const double divergence =
         runtime::divergence(judge_.float_logits, selection_logits(network_, tuned.recipe, judge_));
-    add_recipe(name + "-tuned", decision, details, tuned.recipe, chosen.plan, divergence, seconds_since(start));
+    add_recipe(name + "-tuned", decision, details, tuned.recipe, chosen.plan, divergence, watch.seconds());
   }
 
   /// Searched once; "ant" and "mixed" start from the same candidates.

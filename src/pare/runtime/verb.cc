@@ -3,8 +3,8 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <chrono>
 
+#include "pare/base/stopwatch.h"
 #include "pare/model/count.h"
 #include "pare/model/fuse.h"
 #include "pare/runtime/evaluate.h"
@@ -20,9 +20,9 @@ study::Study evaluate(const model::Model& model, const model::Recipe* recipe, co
   const std::size_t count = options.samples ? std::min(options.samples, data.size()) : data.size();
   const Executor network(model::fuse(recipe ? model::apply(model, *recipe) : model));
   reset_peak_memory();
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   const at::Tensor answers = logits(network, data, 0, count, options.batch);
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const double seconds = watch.seconds();
 
   study::Study study{.verb = "evaluate", .workload = {"network", model.name, model.hash}};
   study.conditions = {{"device", "cpu"},        {"threads", at::get_num_threads()},
