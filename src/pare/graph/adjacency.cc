@@ -1,16 +1,17 @@
-// Everything is built by counting sorts (a matrix sorted by rows is the transpose of its transpose) and by merging
-// sorted rows, so the cost is linear in rows, columns and nonzeros.
+// Matrices are built by grouping entries by row and sorting within rows, changed by merging sorted rows: the cost is
+// linear in rows, columns and nonzeros, but for the sort within each row.
 #include "pare/graph/adjacency.h"
 
 #include <algorithm>
 #include <cassert>
-#include <numeric>
+#include <tuple>
+#include <utility>
+
+#include "pare/base/parallel.h"
+#include "pare/graph/group.h"
 
 namespace pare::graph {
 namespace {
-
-/// begin[i + 1] holds the count of row i: makes it where rows begin.
-void sum_up(std::vector<std::int64_t>& begin) { std::partial_sum(begin.begin(), begin.end(), begin.begin()); }
 
 void drop_ones(Adjacency& a) {
   if (std::ranges::all_of(a.weight, [](float w) { return w == 1; })) a.weight = {};
@@ -35,30 +36,59 @@ void end_row(Adjacency& a) { a.begin.push_back(static_cast<std::int64_t>(a.colum
 
 float weight_at(const Adjacency& a, std::int64_t e) { return a.weight.empty() ? 1 : a.weight[e]; }
 
-std::vector<std::int64_t> counted_columns(const Adjacency& a) {
-  std::vector<std::int64_t> begin(static_cast<std::size_t>(a.columns) + 1);
-  for (const std::int32_t c : a.column) ++begin[c + 1];
-  sum_up(begin);
-  return begin;
+/// Calls f(row, nonzero) for every nonzero.
+template <class F>
+void each_nonzero(const Adjacency& a, const F& f) {
+  for (std::int64_t r = 0; r < a.rows(); ++r)
+    for (std::int64_t e = a.begin[r]; e < a.begin[r + 1]; ++e) f(static_cast<std::int32_t>(r), e);
 }
 
-/// The transpose; rows of it come in the order of the original's rows, sorted or not.
-Adjacency flipped(const Adjacency& a, std::vector<std::int64_t>* source = nullptr) {
+/// The transpose without its sources.
+Adjacency flipped(const Adjacency& a) {
   Adjacency t;
   t.columns = a.rows();
-  t.begin = counted_columns(a);
-  t.column.resize(a.column.size());
-  t.weight.resize(a.weight.size());
-  if (source) source->resize(a.column.size());
-  std::vector<std::int64_t> next(t.begin.begin(), t.begin.end() - 1);
-  for (std::int64_t r = 0; r < a.rows(); ++r)
-    for (std::int64_t e = a.begin[r]; e < a.begin[r + 1]; ++e) {
-      const std::int64_t to = next[a.column[e]]++;
-      t.column[to] = static_cast<std::int32_t>(r);
-      if (!a.weight.empty()) t.weight[to] = a.weight[e];
-      if (source) (*source)[to] = e;
-    }
+  const auto room = [&](std::int64_t count) {
+    t.column.resize(static_cast<std::size_t>(count));
+    if (!a.weight.empty()) t.weight.resize(static_cast<std::size_t>(count));
+  };
+  if (a.weight.empty()) {
+    const auto each = [&](const auto& f) {
+      each_nonzero(a, [&](std::int32_t r, std::int64_t e) { f(a.column[e], r); });
+    };
+    t.begin = group<std::int32_t>(a.columns, each, room, [&](std::int32_t r, std::int64_t to) { t.column[to] = r; });
+    return t;
+  }
+  using Item = std::pair<std::int32_t, float>;
+  const auto each = [&](const auto& f) {
+    each_nonzero(a, [&](std::int32_t r, std::int64_t e) { f(a.column[e], Item(r, a.weight[e])); });
+  };
+  t.begin = group<Item>(a.columns, each, room, [&](const Item& item, std::int64_t to) {
+    t.column[to] = item.first;
+    t.weight[to] = item.second;
+  });
   return t;
+}
+
+/// Columns of each row into their order, equal ones in the order that they had.
+void sort_rows(Adjacency& a) {
+  constexpr std::int64_t step = 4096;
+  parallel_for(static_cast<std::size_t>((a.rows() + step - 1) / step), [&](std::size_t part) {
+    std::vector<std::pair<std::int32_t, float>> row;
+    const std::int64_t first = static_cast<std::int64_t>(part) * step, last = std::min(a.rows(), first + step);
+    for (std::int64_t r = first; r < last; ++r) {
+      const auto begin = a.column.begin() + a.begin[r], end = a.column.begin() + a.begin[r + 1];
+      if (std::is_sorted(begin, end)) continue;
+      if (a.weight.empty()) {
+        std::sort(begin, end);
+        continue;
+      }
+      row.clear();
+      for (std::int64_t e = a.begin[r]; e < a.begin[r + 1]; ++e) row.emplace_back(a.column[e], a.weight[e]);
+      std::ranges::stable_sort(row, {}, &std::pair<std::int32_t, float>::first);
+      for (std::size_t i = 0; i < row.size(); ++i)
+        std::tie(begin[static_cast<std::ptrdiff_t>(i)], a.weight[a.begin[r] + static_cast<std::int64_t>(i)]) = row[i];
+    }
+  });
 }
 
 /// Equal neighbours become one, weights added in their order. Columns must not fall within a row.
@@ -89,53 +119,58 @@ void merge_equal(Adjacency& a) {
   a.weight.resize(static_cast<std::size_t>(to));
 }
 
-bool rises(const Adjacency& a) {
-  for (std::int64_t r = 0; r < a.rows(); ++r)
-    for (std::int64_t e = a.begin[r] + 1; e < a.begin[r + 1]; ++e)
-      if (a.column[e] <= a.column[e - 1]) return false;
-  return true;
-}
-
 }  // namespace
 
 Transposed transpose(const Adjacency& a) {
+  using Item = std::pair<std::int32_t, std::int64_t>;  // row and nonzero
   Transposed t;
-  t.matrix = flipped(a, &t.source);
+  t.matrix.columns = a.rows();
+  t.matrix.begin = group<Item>(
+      a.columns,
+      [&](const auto& f) { each_nonzero(a, [&](std::int32_t r, std::int64_t e) { f(a.column[e], Item(r, e)); }); },
+      [&](std::int64_t count) {
+        t.matrix.column.resize(static_cast<std::size_t>(count));
+        t.matrix.weight.resize(a.weight.size());
+        t.source.resize(static_cast<std::size_t>(count));
+      },
+      [&](const Item& item, std::int64_t to) {
+        t.matrix.column[to] = item.first;
+        if (!a.weight.empty()) t.matrix.weight[to] = a.weight[item.second];
+        t.source[to] = item.second;
+      });
   return t;
 }
 
 Adjacency canonical(Adjacency a) {
-  if (!rises(a)) {
-    a = flipped(flipped(a));
-    merge_equal(a);
-  }
+  sort_rows(a);
+  merge_equal(a);
   drop_ones(a);
   return a;
 }
 
 Adjacency from_edges(std::int64_t rows, std::int64_t columns, std::vector<Edge> edges) {
+  using Item = std::pair<std::int32_t, float>;
   const bool weighted = std::ranges::any_of(edges, [](const Edge& e) { return e.weight != 1; });
-  Adjacency t;  // by columns, in the order given
-  t.columns = rows;
-  t.begin.assign(static_cast<std::size_t>(columns) + 1, 0);
-  for (const Edge& e : edges) {
-    assert(e.row >= 0 && e.row < rows && e.column >= 0 && e.column < columns);
-    ++t.begin[e.column + 1];
-  }
-  sum_up(t.begin);
-  t.column.resize(edges.size());
-  if (weighted) t.weight.resize(edges.size());
-  std::vector<std::int64_t> next(t.begin.begin(), t.begin.end() - 1);
-  for (const Edge& e : edges) {
-    const std::int64_t to = next[e.column]++;
-    t.column[to] = e.row;
-    if (weighted) t.weight[to] = e.weight;
-  }
+  Adjacency a;
+  a.columns = columns;
+  a.begin = group<Item>(
+      rows,
+      [&](const auto& f) {
+        for (const Edge& e : edges) {
+          assert(e.row >= 0 && e.row < rows && e.column >= 0 && e.column < columns);
+          f(e.row, Item(e.column, e.weight));
+        }
+      },
+      [&](std::int64_t count) {
+        a.column.resize(static_cast<std::size_t>(count));
+        if (weighted) a.weight.resize(static_cast<std::size_t>(count));
+      },
+      [&](const Item& item, std::int64_t to) {
+        a.column[to] = item.first;
+        if (weighted) a.weight[to] = item.second;
+      });
   edges = {};
-  Adjacency a = flipped(t);
-  merge_equal(a);
-  drop_ones(a);
-  return a;
+  return canonical(std::move(a));
 }
 
 bool is_symmetric(const Adjacency& a) {
@@ -206,7 +241,8 @@ Adjacency renumbered(const Adjacency& a, const std::vector<std::int32_t>& new_of
     }
     moved.begin.push_back(to);
   }
-  return flipped(flipped(moved));
+  sort_rows(moved);
+  return moved;
 }
 
 }  // namespace pare::graph
