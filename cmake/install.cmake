@@ -55,7 +55,7 @@ set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "finds and removes the waste in a neural n
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 # dpkg-shlibdeps cannot name a package that holds torch, so the list is written out
-set(CPACK_DEBIAN_PACKAGE_DEPENDS "coinor-libcbc3, libc6, libstdc++6, libgomp1, libfmt9, libhwy1, libjpeg62-turbo, libpng16-16, \
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "coinor-libcbc3, libc6, libstdc++6, libgomp1, libfmt9, libhwy1, libjpeg62-turbo, libmetis5, libpng16-16, \
 libprotobuf32, libutf8proc2, zlib1g, python3-venv")
 set(CPACK_STRIP_FILES ON)
 include(CPack)

@@ -52,7 +52,7 @@ need_environment() {
 need_build_tools() {
   need_packages g++ cmake ninja-build ccache git ca-certificates pkg-config python3 python3-venv \
     libfmt-dev nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libpng-dev libjpeg62-turbo-dev \
-    zlib1g-dev protobuf-compiler libprotobuf-dev libhwy-dev libutf8proc-dev libgloo-dev coinor-libcbc-dev
+    zlib1g-dev protobuf-compiler libprotobuf-dev libhwy-dev libmetis-dev libutf8proc-dev libgloo-dev coinor-libcbc-dev
 }
 
 # The lean set: enough for C++ (import torch in Python needs the whole).

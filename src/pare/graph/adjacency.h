@@ -31,9 +31,12 @@ struct Edge {
   std::int32_t row, column;
   float weight = 1;
 };
-/// Sorts; equal entries become one, their weights added. Weights are left out where all are 1 (and nothing was added).
-/// Entries must lie inside (assert): readers check first.
+/// Sorts, in linear time; equal entries become one, their weights added. Weights are left out where all are 1 (and
+/// nothing was added). Entries must lie inside (assert): readers check first.
 Adjacency from_edges(std::int64_t rows, std::int64_t columns, std::vector<Edge> edges);
+
+/// The same for rows of which the columns come in any order, more than once even.
+Adjacency canonical(Adjacency a);
 
 bool is_symmetric(const Adjacency& a);  // structure and weights
 /// Every diagonal entry there once, those missing with weight 1; square matrices.

@@ -34,8 +34,12 @@ struct Graph {
   std::int64_t vertices() const { return adjacency.rows(); }
 };
 
-/// By ending: .npz, .mtx (Matrix Market), else a list of edges (docs/graph.md). Throws Error for what is no sound
-/// graph.
+/// By ending: .npz, .mtx (Matrix Market), else a list of edges; a further .gz is unpacked (docs/graph.md). Throws Error
+/// for what is no sound graph.
 Graph read_graph(const std::filesystem::path& path);
+
+/// With the keys of the gnn-benchmark format; written whole. What read_graph makes of it is equal but for name and
+/// hash.
+void write_graph_npz(const std::filesystem::path& path, const Graph& graph);
 
 }  // namespace pare::graph

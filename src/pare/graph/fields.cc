@@ -1,0 +1,151 @@
+#include "pare/graph/fields.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "pare/base/error.h"
+#include "pare/graph/parse.h"
+
+namespace pare::graph {
+
+Fields::Fields(std::map<std::string, io::Array> arrays, std::uint64_t file_bytes, std::string where)
+    : arrays_(std::move(arrays)), file_bytes_(file_bytes), where_(std::move(where)) {}
+
+void Fields::fail(const std::string& key, const std::string& what, const std::string& mend) const {
+  throw Error(what, fmt::format("{}, array '{}'", where_, printable(key)), mend);
+}
+
+const io::Array& Fields::array(const std::string& key) const {
+  const auto found = arrays_.find(key);
+  if (found == arrays_.end()) throw Error(fmt::format("has no array '{}'", key), where_);
+  return found->second;
+}
+
+std::string Fields::one_of(const std::vector<std::string>& keys) const {
+  std::string out;
+  for (const std::string& key : keys) {
+    if (!has(key)) continue;
+    if (!out.empty())
+      throw Error(fmt::format("has both '{}' and '{}', which are names for one thing", out, key), where_, "save one");
+    out = key;
+  }
+  return out;
+}
+
+std::string Fields::names() const {
+  std::string out;
+  for (const auto& [name, array] : arrays_) out += (out.empty() ? "" : ", ") + printable(name, 24);
+  return printable(out);
+}
+
+std::string Fields::text(const std::string& key) const {
+  const io::Array& a = array(key);
+  if ((a.kind != 'S' && a.kind != 'U') || a.elements() != 1) fail(key, "is no single text");
+  const std::size_t step = a.kind == 'U' ? 4 : 1;
+  std::string out;
+  for (std::size_t i = 0; i < a.bytes.size() && a.bytes[i] != '\0'; i += step) out += a.bytes[i];
+  return out;
+}
+
+std::int64_t Fields::number(const std::string& key) const {
+  const io::Array& a = array(key);
+  if ((a.kind != 'i' && a.kind != 'u') || a.elements() != 1) fail(key, "is no single whole number");
+  return a.integers()[0];
+}
+
+std::int64_t Fields::length(const std::string& key) const {
+  const auto& shape = array(key).shape;
+  const bool vector = shape.size() == 1 || (shape.size() == 2 && shape[1] == 1);
+  if (!vector) {
+    std::string shown;
+    for (const std::int64_t extent : shape) shown += fmt::format("{}{}", shown.empty() ? "" : ", ", extent);
+    fail(key, fmt::format("has the shape [{}] where a vector is expected", shown));
+  }
+  return shape[0];
+}
+
+std::vector<std::int64_t> Fields::all_integers(const std::string& key) const {
+  const io::Array& a = array(key);
+  if (a.kind != 'i' && a.kind != 'u') fail(key, "holds no whole numbers", "save it as an integer type");
+  try {
+    return a.integers();
+  } catch (const Error& error) {
+    fail(key, error.problem(), error.mend());
+  }
+}
+
+std::vector<std::int64_t> Fields::integers(const std::string& key) const {
+  length(key);
+  return all_integers(key);
+}
+
+std::vector<std::int32_t> Fields::integers_in(const std::string& key, std::int64_t low, std::int64_t high,
+                                              std::int64_t count) const {
+  const std::vector<std::int64_t> values = integers(key);
+  if (static_cast<std::int64_t>(values.size()) != count)
+    fail(key, fmt::format("has {} elements where {} are expected", values.size(), count));
+  std::vector<std::int32_t> out(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (values[i] < low || values[i] >= high)
+      fail(key, fmt::format("its element {} is {}, outside {} to {}", i, values[i], low, high - 1));
+    out[i] = static_cast<std::int32_t>(values[i]);
+  }
+  return out;
+}
+
+std::vector<float> Fields::floats(const std::string& key) const {
+  const io::Array& a = array(key);
+  if (a.kind == 'S' || a.kind == 'U') fail(key, "holds no numbers");
+  std::vector<float> out = a.floats();
+  for (std::size_t i = 0; i < out.size(); ++i)
+    if (!std::isfinite(out[i])) fail(key, fmt::format("its element {} is {}, not finite as a float", i, out[i]));
+  return out;
+}
+
+std::vector<bool> Fields::mask(const std::string& key, std::int64_t count) const {
+  if (array(key).shape.size() == 2 && array(key).shape[1] > 1)
+    fail(key, fmt::format("holds {} splits", array(key).shape[1]), "save one of them, a vector");
+  if (length(key) != count) fail(key, fmt::format("has {} elements where there are {} vertices", length(key), count));
+  const io::Array& a = array(key);
+  if (a.kind != 'b' && a.kind != 'i' && a.kind != 'u') fail(key, "is no mask", "save booleans");
+  const std::vector<std::int64_t> values = a.kind == 'b' ? a.integers() : all_integers(key);
+  std::vector<bool> out(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (values[i] != 0 && values[i] != 1) fail(key, fmt::format("its element {} is {}, not 0 or 1", i, values[i]));
+    out[i] = values[i] == 1;
+  }
+  return out;
+}
+
+Adjacency Fields::compressed_rows(const std::string& prefix) const {
+  const std::string starts = prefix + "indptr", indices = prefix + "indices", data = prefix + "data",
+                    shape_key = prefix + "shape";
+  const std::vector<std::int64_t> shape = integers(shape_key);
+  if (shape.size() != 2 || shape[0] < 0 || shape[1] < 0) fail(shape_key, "is not two counts of rows and columns");
+  for (const std::int64_t extent : shape) check_vertices(static_cast<std::uint64_t>(extent), file_bytes_, where_);
+  Adjacency a;
+  a.columns = shape[1];
+  a.begin = integers(starts);
+  const std::int64_t entries = length(indices);
+  check_memory(static_cast<std::uint64_t>(entries), where_);
+  if (static_cast<std::int64_t>(a.begin.size()) != shape[0] + 1)
+    fail(starts, fmt::format("has {} elements where {} rows need {}", a.begin.size(), shape[0], shape[0] + 1));
+  if (a.begin[0] != 0) fail(starts, fmt::format("begins with {}, not 0", a.begin[0]));
+  for (std::size_t r = 1; r < a.begin.size(); ++r)
+    if (a.begin[r] < a.begin[r - 1]) fail(starts, fmt::format("gives row {} a negative count", r - 1));
+  if (a.begin.back() != entries)
+    fail(starts, fmt::format("ends with {} where there are {} indices", a.begin.back(), entries));
+  a.column = integers_in(indices, 0, a.columns, entries);
+  if (has(data)) {
+    length(data);
+    a.weight = floats(data);
+    if (static_cast<std::int64_t>(a.weight.size()) != entries)
+      fail(data, fmt::format("has {} elements where there are {} indices", a.weight.size(), entries));
+  }
+  return canonical(std::move(a));
+}
+
+}  // namespace pare::graph

@@ -1,0 +1,136 @@
+// Graphs in .npz archives: which convention an archive follows is seen from the names of its arrays (docs/graph.md).
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "pare/base/error.h"
+#include "pare/graph/fields.h"
+#include "pare/graph/parse.h"
+#include "pare/graph/vertex_data.h"
+
+namespace pare::graph {
+namespace {
+
+void must_be_square(const Adjacency& a, const std::string& where) {
+  if (a.rows() != a.columns)
+    throw Error(
+        fmt::format("is a matrix of {} rows and {} columns, an adjacency has as many of both", a.rows(), a.columns),
+        where);
+}
+
+/// Two vectors of ends, both inside [0, vertices); and a weight for each, or none.
+Adjacency from_ends(const Fields& fields, const std::vector<std::int64_t>& rows, const std::string& rows_key,
+                    const std::vector<std::int64_t>& columns, const std::string& columns_key,
+                    const std::string& weight_key, std::int64_t vertices) {
+  if (rows.size() != columns.size())
+    fields.fail(columns_key, fmt::format("has {} elements where '{}' has {}", columns.size(), rows_key, rows.size()));
+  check_memory(rows.size(), fields.where());
+  std::vector<float> weights;
+  if (!weight_key.empty()) {
+    if (fields.array(weight_key).shape.size() == 2 && fields.array(weight_key).shape[1] > 1)
+      fields.fail(weight_key, fmt::format("has {} numbers for each edge", fields.array(weight_key).shape[1]),
+                  "leave it out, or save one weight for each edge as edge_weight");
+    if (fields.length(weight_key) != static_cast<std::int64_t>(rows.size()))
+      fields.fail(weight_key, fmt::format("has {} elements for {} edges", fields.length(weight_key), rows.size()));
+    weights = fields.floats(weight_key);
+  }
+  std::vector<Edge> edges(rows.size());
+  for (std::size_t e = 0; e < edges.size(); ++e) {
+    for (const auto& [end, key] : {std::pair(rows[e], &rows_key), std::pair(columns[e], &columns_key)})
+      if (end < 0 || end >= vertices)
+        fields.fail(*key, fmt::format("edge {} names vertex {}, outside 0 to {}", e, end, vertices - 1));
+    edges[e] = {static_cast<std::int32_t>(rows[e]), static_cast<std::int32_t>(columns[e]),
+                weights.empty() ? 1 : weights[e]};
+  }
+  return from_edges(vertices, vertices, std::move(edges));
+}
+
+/// How many vertices a list of edges speaks of: said so, or else what features and labels say, or the largest number.
+std::int64_t count_vertices(const Fields& fields, const std::vector<std::int64_t>& from,
+                            const std::vector<std::int64_t>& to) {
+  std::int64_t count = 0;
+  if (fields.has("num_nodes")) {
+    count = fields.number("num_nodes");
+    if (count < 0) fields.fail("num_nodes", fmt::format("is {}, a negative count", count));
+  } else {
+    for (const std::vector<std::int64_t>* ends : {&from, &to})
+      for (const std::int64_t v : *ends) count = std::max(count, v < std::int64_t{1} << 62 ? v + 1 : v);
+    for (const char* key : {"x", "features", "y", "labels", "train_mask"})
+      if (fields.has(key) && !fields.array(key).shape.empty()) count = std::max(count, fields.array(key).shape[0]);
+  }
+  check_vertices(static_cast<std::uint64_t>(count), fields.file_bytes(), fields.where());
+  return count;
+}
+
+Adjacency read_lists(const Fields& fields, const std::string& from_key, const std::string& to_key) {
+  const auto from = fields.integers(from_key), to = fields.integers(to_key);
+  const std::int64_t vertices = count_vertices(fields, from, to);
+  return from_ends(fields, to, to_key, from, from_key, fields.one_of({"edge_weight", "edge_attr", "data"}), vertices);
+}
+
+/// edge_index [2, edges]: sources, then targets.
+Adjacency read_edge_index(const Fields& fields) {
+  const std::string key = "edge_index";
+  const io::Array& both = fields.array(key);
+  if (both.shape.size() != 2 || both.shape[0] != 2) fields.fail(key, "does not have the shape [2, edges]");
+  const std::vector<std::int64_t> ends = fields.all_integers(key);
+  const auto half = ends.begin() + both.shape[1];
+  const std::vector<std::int64_t> from(ends.begin(), half), to(half, ends.end());
+  const std::int64_t vertices = count_vertices(fields, from, to);
+  return from_ends(fields, to, key, from, key, fields.one_of({"edge_weight", "edge_attr"}), vertices);
+}
+
+/// What scipy.sparse.save_npz writes.
+Adjacency read_scipy(const Fields& fields) {
+  const std::string format = fields.has("format") ? fields.text("format") : "csr";
+  if (format == "csr") return fields.compressed_rows("");
+  if (format == "csc") {  // the rows of the transpose
+    std::map<std::string, io::Array> flipped;
+    for (const char* key : {"indptr", "indices", "data"})
+      if (fields.has(key)) flipped[key] = fields.array(key);
+    io::Array shape = fields.array("shape");
+    const std::vector<std::int64_t> extents = fields.integers("shape");
+    if (extents.size() != 2) fields.fail("shape", "is not two counts of rows and columns");
+    std::string& bytes = shape.bytes;
+    std::rotate(bytes.begin(), bytes.begin() + shape.item_bytes, bytes.end());
+    flipped["shape"] = std::move(shape);
+    const Fields columns(std::move(flipped), fields.file_bytes(), fields.where());
+    return transpose(columns.compressed_rows("")).matrix;
+  }
+  if (format == "coo") {
+    const std::vector<std::int64_t> shape = fields.integers("shape");
+    if (shape.size() != 2 || shape[0] < 0 || shape[0] != shape[1]) fields.fail("shape", "is that of no square matrix");
+    check_vertices(static_cast<std::uint64_t>(shape[0]), fields.file_bytes(), fields.where());
+    return from_ends(fields, fields.integers("row"), "row", fields.integers("col"), "col",
+                     fields.has("data") ? "data" : "", shape[0]);
+  }
+  throw Error(fmt::format("holds a sparse matrix of the format '{}', pare knows csr, csc and coo", printable(format)),
+              fields.where(), "save matrix.tocsr()");
+}
+
+Adjacency read_adjacency(const Fields& fields) {
+  if (fields.has("adj_indptr")) return fields.compressed_rows("adj_");
+  if (fields.has("format") || (fields.has("indptr") && fields.has("indices"))) return read_scipy(fields);
+  if (fields.has("edge_index")) return read_edge_index(fields);
+  if (fields.has("src_li")) return read_lists(fields, "src_li", "dst_li");
+  if (fields.has("src")) return read_lists(fields, "src", "dst");
+  throw Error(fmt::format("holds no graph that pare knows; its arrays are {}", fields.names()), fields.where(),
+              "save a scipy sparse matrix, or edge_index, or src_li and dst_li");
+}
+
+}  // namespace
+
+Graph parse_npz(std::string_view bytes, const std::string& where) {
+  const Fields fields(io::parse_npz(bytes, where), bytes.size(), where);
+  Graph graph;
+  graph.adjacency = read_adjacency(fields);
+  must_be_square(graph.adjacency, where);
+  read_vertex_data(fields, graph);
+  graph.symmetric = is_symmetric(graph.adjacency);
+  return graph;
+}
+
+}  // namespace pare::graph

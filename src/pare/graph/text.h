@@ -1,0 +1,103 @@
+// Lines of numbers in a text that may be large: fast, and every mistake told with its line.
+#pragma once
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include "pare/base/error.h"
+
+namespace pare::graph {
+
+class Text {
+ public:
+  /// `separators` part words beside blanks and tabs.
+  Text(std::string_view bytes, std::string where, std::string_view separators = "")
+      : at_(bytes.data()), end_(bytes.data() + bytes.size()), where_(std::move(where)) {
+    for (const char c : {' ', '\t', '\r', '\v', '\f'}) blank_[static_cast<unsigned char>(c)] = true;
+    for (const char c : separators) blank_[static_cast<unsigned char>(c)] = true;
+  }
+
+  /// Goes on to the next line that has a word and does not begin with one of `comments`; false at the end.
+  bool next_line(std::string_view comments) {
+    if (begun_) skip_line();
+    begun_ = true;
+    while (at_ != end_) {
+      skip_blanks();
+      if (at_ != end_ && *at_ != '\n' && comments.find(*at_) == std::string_view::npos) return true;
+      skip_line();
+    }
+    return false;
+  }
+  /// Whether the line has a further word.
+  bool more() {
+    skip_blanks();
+    return at_ != end_ && *at_ != '\n';
+  }
+  /// The line's rest as it stands.
+  std::string_view rest_of_line() const {
+    const char* end = at_;
+    while (end != end_ && *end != '\n') ++end;
+    return {at_, static_cast<std::size_t>(end - at_)};
+  }
+
+  std::int64_t whole(const char* what) {
+    std::int64_t value = 0;
+    take(value, what, "whole number");
+    return value;
+  }
+  /// Finite, as a float.
+  float real(const char* what) {
+    double value = 0;
+    take(value, what, "number");
+    const auto out = static_cast<float>(value);
+    if (!std::isfinite(out)) fail(fmt::format("its {} is {}, not finite as a float", what, value));
+    return out;
+  }
+
+  std::uint64_t line() const { return line_; }
+  [[noreturn]] void fail(const std::string& what, const std::string& mend = {}) const {
+    throw Error(what, fmt::format("{}, line {}", where_, line_), mend);
+  }
+
+ private:
+  void skip_blanks() {
+    while (at_ != end_ && blank_[static_cast<unsigned char>(*at_)]) ++at_;
+  }
+  void skip_line() {
+    while (at_ != end_ && *at_ != '\n') ++at_;
+    if (at_ != end_) ++at_;
+    ++line_;
+  }
+
+  template <class Number>
+  void take(Number& value, const char* what, const char* kind) {
+    skip_blanks();
+    if (at_ == end_ || *at_ == '\n') fail(fmt::format("has no {}", what));
+    const char* from = at_ + (*at_ == '+' && end_ - at_ > 1 && at_[1] != '-' ? 1 : 0);
+    const auto [end, code] = std::from_chars(from, end_, value);
+    const bool ends = end == end_ || *end == '\n' || blank_[static_cast<unsigned char>(*end)];
+    if (code == std::errc() && ends) {
+      at_ = end;
+      return;
+    }
+    const char* word_end = at_;
+    while (word_end != end_ && *word_end != '\n' && !blank_[static_cast<unsigned char>(*word_end)]) ++word_end;
+    const std::string word = printable(std::string(at_, word_end), 40);
+    if (code == std::errc::result_out_of_range && ends) fail(fmt::format("its {} '{}' is out of range", what, word));
+    fail(fmt::format("its {} '{}' is no {}", what, word, kind));
+  }
+
+  const char* at_;
+  const char* end_;
+  std::string where_;
+  std::uint64_t line_ = 1;
+  bool begun_ = false;
+  bool blank_[256] = {};
+};
+
+}  // namespace pare::graph
