@@ -3,10 +3,13 @@
 // what is a forest, and its trees, walked depth first, are the order: communities lie together, and so do those inside
 // of them.
 //
+// Then vertices near the borders of blocks change sides (blocks.h), which is no part of that paper.
+//
 // Edges of a community are added up when its turn comes, out of those of its members, which were added up at theirs.
 #include <algorithm>
 #include <limits>
 
+#include "pare/graph/blocks.h"
 #include "pare/graph/orders.h"
 
 namespace pare::graph {
@@ -139,7 +142,8 @@ std::vector<std::int32_t> by_community(const Adjacency& a) {
     if (i + 3 < order.size()) communities.expect_neighbours(order[i + 3]);
     communities.merge(order[i]);
   }
-  return communities.walk();
+  constexpr std::int64_t block = 128;
+  return with_fuller_blocks(a, communities.walk(), block);
 }
 
 }  // namespace pare::graph

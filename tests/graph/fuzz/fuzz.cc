@@ -1,6 +1,9 @@
 // One libFuzzer program a format: a reader of outside bytes gives a sound graph or throws Error. PARE_FUZZ_FORMAT names
 // the function.
 #include <cstdint>
+#include <iterator>
+#include <map>
+#include <string>
 #include <string_view>
 
 #include "pare/base/error.h"
@@ -35,6 +38,37 @@ void must_be_sound(const Graph& g) {
 }
 
 void npz(std::string_view bytes) { must_be_sound(parse_npz(bytes, "fuzz")); }
+/// Arrays of any names, types, shapes and contents: behind the archive, whose checksums stop most damage.
+void arrays(std::string_view bytes) {
+  constexpr const char* keys[] = {
+      "adj_indptr",   "adj_indices", "adj_data",  "adj_shape", "attr_indptr", "attr_indices", "attr_data", "attr_shape",
+      "attr_matrix",  "labels",      "train_ids", "val_ids",   "test_ids",    "train_mask",   "test_mask", "graph_ids",
+      "graph_labels", "node_tags",   "format",    "indptr",    "indices",     "data",         "shape",     "row",
+      "col",          "edge_index",  "edge_attr", "x",         "y",           "src_li",       "dst_li",    "num_nodes"};
+  constexpr struct {
+    char kind;
+    int bytes;
+  } types[] = {{'i', 1}, {'i', 4}, {'i', 8}, {'u', 1}, {'u', 8}, {'f', 4}, {'f', 8}, {'f', 2}, {'b', 1}, {'S', 3}};
+  std::map<std::string, io::Array> out;
+  const auto byte = [&] {
+    const std::size_t value = bytes.empty() ? 0 : static_cast<unsigned char>(bytes[0]);
+    bytes.remove_prefix(bytes.empty() ? 0 : 1);
+    return value;
+  };
+  while (!bytes.empty()) {
+    const char* key = keys[byte() % std::size(keys)];
+    const auto& type = types[byte() % std::size(types)];
+    io::Array array{type.kind, type.bytes, {}, {}};
+    for (std::size_t rank = byte() % 3; rank > 0; --rank) array.shape.push_back(static_cast<std::int64_t>(byte() % 9));
+    const std::size_t size = array.elements() * static_cast<std::size_t>(type.bytes);
+    array.bytes = bytes.substr(0, size);
+    bytes.remove_prefix(array.bytes.size());
+    array.bytes.resize(size);
+    out[key] = std::move(array);
+  }
+  must_be_sound(graph_of_arrays(std::move(out), 4096, "fuzz"));
+}
+
 void matrix_market(std::string_view bytes) { must_be_sound(parse_matrix_market(bytes, "fuzz")); }
 void edges(std::string_view bytes) { must_be_sound(parse_edges(bytes, "fuzz")); }
 
