@@ -10,6 +10,7 @@
 #include "pare/base/error.h"
 #include "pare/base/file.h"
 #include "pare/base/parallel.h"
+#include "pare/base/stopwatch.h"
 #include "pare/graph/blocks.h"
 #include "pare/graph/cache.h"
 #include "pare/graph/generate.h"
@@ -121,6 +122,18 @@ TEST(Orders, PlantedCommunitiesAreFound) {
   EXPECT_LT(locality_of(a, order_of(a, Order::natural), 128).inside, 0.05);
   EXPECT_GT(most, 0.5);
   EXPECT_GT(found, 0.85 * most);
+}
+
+TEST(Orders, CommunityIsLinearOnTrees) {
+  // merged without a bound, each vertex of a tree gathers all the front before it: 10^10 steps here
+  constexpr std::int32_t n = 300'000;
+  std::vector<Edge> edges;
+  for (std::int32_t v = 1; v < n; ++v) edges.insert(edges.end(), {{v, v / 2}, {v / 2, v}});
+  const Adjacency tree = from_edges(n, n, edges);
+  const Stopwatch watch;
+  const auto new_of = order_of(tree, Order::community);
+  EXPECT_LT(watch.seconds(), 20);
+  EXPECT_GT(locality_of(tree, new_of, 128).inside, 0.8);
 }
 
 TEST(Orders, AreNamed) {
