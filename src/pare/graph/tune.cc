@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 #include "pare/base/error.h"
 #include "pare/base/parallel.h"
@@ -45,8 +46,9 @@ struct Buffer {
     }
   }
   void* data() {
-    auto at = reinterpret_cast<std::uintptr_t>(bfloat16 ? static_cast<void*>(halves.data()) : floats.data());
-    return reinterpret_cast<void*>((at + 63) / 64 * 64);
+    void* at = bfloat16 ? static_cast<void*>(halves.data()) : floats.data();
+    std::size_t space = bfloat16 ? halves.size() * sizeof(halves[0]) : floats.size() * sizeof(floats[0]);
+    return std::align(64, 1, at, space);
   }
   kernels::Float type() const { return bfloat16 ? kernels::Float::bfloat16 : kernels::Float::float32; }
 };

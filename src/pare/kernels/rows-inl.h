@@ -55,11 +55,6 @@ struct OwnWeight {
   const float* weight;
   HWY_INLINE float at(std::int64_t e, std::int64_t) const { return weight[e]; }
 };
-struct ColumnWeight {
-  static constexpr bool weighted = true;
-  const float* scale;
-  HWY_INLINE float at(std::int64_t, std::int64_t column) const { return scale[column]; }
-};
 struct GivenWeight {  // all there is
   static constexpr bool weighted = true;
   const float *layout, *edge, *column;
@@ -204,9 +199,9 @@ HWY_INLINE void each_panel(std::int64_t width, int heads, const Use& use) {
     panels_of<1>(hn::CappedTag<float, 1>(), part, heads, use);
 }
 
-/// Mean and epilogue of features [f, ...) of a row, then the store.
+/// Mean and epilogue of features [f, ...) of a row, then the store. One copy a panel, as it is long.
 template <class D, int NV>
-HWY_INLINE void finish_row(D d, const Job& job, std::int64_t row, std::int64_t f, Panel<D, NV> panel) {
+HWY_NOINLINE void finish_with_epilogue(D d, const Job& job, std::int64_t row, std::int64_t f, Panel<D, NV>& panel) {
   const std::size_t n = hn::Lanes(d);
   const Epilogue& e = job.epilogue;
   if (job.last) {
@@ -239,6 +234,20 @@ HWY_INLINE void finish_row(D d, const Job& job, std::int64_t row, std::int64_t f
       OfBfloat16::store(d, panel.v[i], static_cast<std::uint16_t*>(job.y.data) + at + i * n, job.tactics.stream);
 }
 
+/// The same; a plain sum is stored at once.
+template <class D, int NV>
+HWY_INLINE void finish_row(D d, const Job& job, bool plain, std::int64_t row, std::int64_t f, Panel<D, NV>& panel) {
+  if (!plain) return finish_with_epilogue(d, job, row, f, panel);
+  float* y = static_cast<float*>(job.y.data) + row * job.y.stride + f;
+  for (int i = 0; i < NV; ++i) hn::StoreU(panel.v[i], d, y + i * hn::Lanes(d));
+}
+
+inline bool is_plain(const Job& job) {
+  const Epilogue& e = job.epilogue;
+  return job.y.type == Float::float32 && !job.tactics.stream &&
+         (!job.last || (job.reduce != Reduce::mean && !e.row_scale && e.self == 0 && !e.bias && !e.relu));
+}
+
 HWY_INLINE std::int64_t row_at(const Layout& layout, std::int64_t place) {
   return layout.row_of ? layout.row_of[place] : place;
 }
@@ -254,8 +263,6 @@ HWY_INLINE void with_weight(const Job& job, const Edges& edges, int head, const 
     use(OwnWeight{own});
   else if (w.edge && !edges.source && w.heads == 1 && !own && !w.column)
     use(OwnWeight{w.edge});
-  else if (!own && !w.edge)
-    use(ColumnWeight{w.column});
   else
     use(GivenWeight{own, w.edge, w.column, edges.source, w.heads, head});
 }
@@ -290,6 +297,7 @@ template <class Of, class D, int NV>
 void block_rows(D d, const Job& job, std::int64_t first, std::int64_t last, const Slice& slice) {
   const Layout& layout = job.layout;
   const auto* x = static_cast<const typename Of::T*>(job.x.data) + slice.f;
+  const bool plain = is_plain(job);
   Panel<D, NV> sums[256];
   for (std::int64_t block = first; block < last; block += layout.block) {
     const std::int64_t end = std::min(last, block + layout.block);
@@ -305,7 +313,7 @@ void block_rows(D d, const Job& job, std::int64_t first, std::int64_t last, cons
         sums[layout.row_in_block[e]].template add<Of, Weight::weighted>(d, x + c * job.x.stride, weight.at(e, c));
       }
     });
-    for (std::int64_t p = block; p < end; ++p) finish_row(d, job, row_at(layout, p), slice.f, sums[p - block]);
+    for (std::int64_t p = block; p < end; ++p) finish_row(d, job, plain, row_at(layout, p), slice.f, sums[p - block]);
   }
 }
 
@@ -314,7 +322,7 @@ void panel_rows(D d, const Job& job, std::int64_t first, std::int64_t last, cons
   const Layout& layout = job.layout;
   const auto* x = static_cast<const typename Of::T*>(job.x.data) + slice.f;
   const std::int64_t end = layout.inter.begin[layout.rows];
-  const bool intra = layout.tile || layout.intra.begin;
+  const bool intra = layout.tile || layout.intra.begin, plain = is_plain(job);
   const Columns where{layout.inter.column};
   with_weight(job, layout.inter, slice.head, [&](const auto& weight) HWY_ATTR {
     std::int64_t e = layout.inter.begin[first];
@@ -344,7 +352,7 @@ void panel_rows(D d, const Job& job, std::int64_t first, std::int64_t last, cons
           break;
         }
       }
-      finish_row(d, job, row, slice.f, panel);
+      finish_row(d, job, plain, row, slice.f, panel);
     }
   });
 }
@@ -382,7 +390,7 @@ void most_rows(D d, const Job& job, std::int64_t first, std::int64_t last, const
         job.argmax[row * job.x.width + slice.f + static_cast<std::int64_t>(i * n + k)] = e;
       }
     }
-    finish_row(d, job, row, slice.f, most);
+    finish_with_epilogue(d, job, row, slice.f, most);
   }
 }
 
@@ -423,7 +431,13 @@ struct PartialOf {
       panel.clear(d);
       const Columns where{job->layout.inter.column};
       with_weight(*job, job->layout.inter, slice.head, [&](const auto& weight) HWY_ATTR {
-        add_edges<Of>(d, x, job->x.stride, where, weight, first, last, last, job->tactics.prefetch, panel);
+        for (std::int64_t e = first; e < last; e += longest_sum) {
+          Panel<decltype(d), count.value> step;
+          step.clear(d);
+          add_edges<Of>(d, x, job->x.stride, where, weight, e, std::min(last, e + longest_sum), last,
+                        job->tactics.prefetch, step);
+          panel.add(step);
+        }
       });
       for (int i = 0; i < count.value; ++i) hn::StoreU(panel.v[i], d, sums + slice.f + i * hn::Lanes(d));
     });
@@ -440,7 +454,7 @@ struct FinishOf {
     each_panel(job->x.width, 1, [&](auto d, auto count, const Slice& slice) HWY_ATTR {
       Panel<decltype(d), count.value> panel;
       for (int i = 0; i < count.value; ++i) panel.v[i] = hn::LoadU(d, sums + slice.f + i * hn::Lanes(d));
-      finish_row(d, *job, row_at(job->layout, place), slice.f, panel);
+      finish_with_epilogue(d, *job, row_at(job->layout, place), slice.f, panel);
     });
   }
 };
