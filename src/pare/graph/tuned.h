@@ -1,24 +1,82 @@
 // A matrix with the kernels that are fastest for it on this machine.
 #pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
 #include "pare/graph/adjacency.h"
+#include "pare/graph/order.h"
+#include "pare/graph/prepared.h"
 
 namespace pare::graph {
 
-/// Aggregates over one matrix with the kernel that measured fastest for each width, found at its first use.
+struct TuneOptions {
+  std::vector<Order> orders{Order::natural, Order::community};  // that may be chosen
+  bool subgraphs = true;                                        // splits may be chosen
+  bool exhaustive = false;  // measures every candidate at length, to see what the search misses
+};
+
+/// One kind of use, each with a choice of its own.
+struct Use {
+  std::int64_t width = 0;
+  kernels::Float type = kernels::Float::float32;  // of what is gathered
+  kernels::Reduce reduce = kernels::Reduce::sum;
+  enum class Weighted { matrix, edges, columns } weighted = Weighted::matrix;
+  int heads = 1;
+  int threads = 1;
+  auto operator<=>(const Use&) const = default;
+};
+
+struct Trial {
+  KernelPlan plan;
+  double seconds = 0;  // the fastest run
+  int runs = 0;
+};
+
+struct Choice {
+  KernelPlan plan;
+  std::vector<Trial> trials;  // in the order in which they were begun; the plain one first
+  double measuring_s = 0;     // all runs
+  double preparing_s = 0;     // orders and layouts that this choice made
+  bool remembered = false;    // read from the cache of choices, not measured
+};
+
+/// Aggregates over one matrix with the kernel that measured fastest for each use, found at its first.
 class Tuned {
  public:
-  explicit Tuned(Adjacency matrix) : matrix_(std::move(matrix)) {}
+  explicit Tuned(Adjacency matrix, TuneOptions options = {});
+  ~Tuned();
+  Tuned(const Tuned&) = delete;
+  Tuned& operator=(const Tuned&) = delete;
 
   const Adjacency& matrix() const { return matrix_; }
 
-  /// As kernels::aggregate: rows, columns and nonzeros numbered as in matrix().
+  /// As kernels::aggregate: rows, columns and nonzeros numbered as in matrix(). Where weights.edge is null, the
+  /// matrix's own weights count.
   void aggregate(const kernels::Weights& weights, kernels::Reduce reduce, const kernels::Input& x,
-                 const kernels::Epilogue& epilogue, const kernels::Output& y, std::int64_t* argmax = nullptr) const {
-    kernels::aggregate(matrix_.view(), weights, reduce, x, epilogue, y, argmax);
-  }
+                 const kernels::Epilogue& epilogue, const kernels::Output& y, std::int64_t* argmax = nullptr) const;
+
+  /// The same with the plan given.
+  void aggregate(const KernelPlan& plan, const kernels::Weights& weights, kernels::Reduce reduce,
+                 const kernels::Input& x, const kernels::Epilogue& epilogue, const kernels::Output& y,
+                 std::int64_t* argmax = nullptr) const;
+
+  /// What was chosen so far.
+  std::map<Use, Choice> choices() const;
 
  private:
+  const Prepared& prepared(const LayoutKey& key) const;
+  const std::vector<std::int32_t>* order(Order order) const;
+  Choice choose(const Use& use, const std::function<void(const KernelPlan&)>& run) const;
+
   Adjacency matrix_;
+  TuneOptions options_;
+  mutable std::recursive_mutex mutex_;
+  mutable std::map<Order, std::vector<std::int32_t>> orders_;
+  mutable std::map<LayoutKey, std::unique_ptr<Prepared>> prepared_;
+  mutable std::map<Use, Choice> choices_;
 };
 
 }  // namespace pare::graph

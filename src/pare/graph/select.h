@@ -1,0 +1,34 @@
+// Which kernel is fastest: a model leaves out what cannot be, the rest is run.
+#pragma once
+#include <functional>
+#include <vector>
+
+#include "pare/graph/tuned.h"
+
+namespace pare::graph {
+
+/// What the model looks at.
+struct Shape {
+  std::int64_t rows = 0, columns = 0, nonzeros = 0;
+  bool split_fits = false;     // square, and a sum or mean
+  bool tile_fits = false;      // and the weights are the matrix's
+  std::int64_t row_bytes = 0;  // of what is gathered
+  std::int64_t out_bytes = 0;  // a row of the result
+  bool tiles_columns = false;  // a sum into float32, vectors divide the width
+};
+
+/// Plans that differ in layout, simplest first. inside(order, block): the share of nonzeros within blocks.
+std::vector<KernelPlan> layouts_to_try(const Shape& shape, const TuneOptions& options,
+                                       const std::function<double(Order, int)>& inside);
+/// The same layout run otherwise.
+std::vector<KernelPlan> tactics_to_try(const Shape& shape, const KernelPlan& plan);
+
+/// Runs the plans in turns, until the slower ones are known to be slower. Trials as in `plans`. `thorough`: nobody
+/// leaves early.
+std::vector<Trial> race(const std::vector<KernelPlan>& plans, const std::function<void(const KernelPlan&)>& run,
+                        bool thorough);
+
+/// The fastest, or the first that is within `tolerance` of it: simpler plans come first.
+const Trial& fastest(const std::vector<Trial>& trials, double tolerance);
+
+}  // namespace pare::graph

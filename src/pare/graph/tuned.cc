@@ -1,0 +1,117 @@
+#include "pare/graph/tuned.h"
+
+#include <numeric>
+
+#include "pare/base/parallel.h"
+#include "pare/base/stopwatch.h"
+#include "pare/graph/select.h"
+
+namespace pare::graph {
+
+using kernels::Reduce;
+
+Tuned::Tuned(Adjacency matrix, TuneOptions options) : matrix_(std::move(matrix)), options_(std::move(options)) {}
+Tuned::~Tuned() = default;
+
+const std::vector<std::int32_t>* Tuned::order(Order order) const {
+  if (order == Order::natural) return nullptr;
+  const std::lock_guard lock(mutex_);
+  const auto [at, is_new] = orders_.try_emplace(order);
+  if (is_new) at->second = order_of(matrix_, order);
+  return &at->second;
+}
+
+const Prepared& Tuned::prepared(const LayoutKey& key) const {
+  const std::lock_guard lock(mutex_);
+  auto& there = prepared_[key];
+  if (!there) there = std::make_unique<Prepared>(matrix_, order(key.order), key);
+  return *there;
+}
+
+void Tuned::aggregate(const KernelPlan& plan, const kernels::Weights& weights, Reduce reduce, const kernels::Input& x,
+                      const kernels::Epilogue& epilogue, const kernels::Output& y, std::int64_t* argmax) const {
+  kernels::Job job;
+  job.tactics = {plan.prefetch, plan.stream};
+  job.own_weights = weights.edge == nullptr && reduce != Reduce::max;
+  job.weights = weights;
+  job.reduce = reduce;
+  job.x = x;
+  job.epilogue = epilogue;
+  job.y = y;
+  job.argmax = argmax;
+  const auto layouts = prepared(layout_of(plan)).layouts();
+  for (std::size_t i = 0; i < layouts.size(); ++i) {
+    job.layout = layouts[i];
+    job.first = i == 0;
+    job.last = i + 1 == layouts.size();
+    kernels::run(job);
+  }
+}
+
+Choice Tuned::choose(const Use& use, const std::function<void(const KernelPlan&)>& run) const {
+  Shape shape{matrix_.rows(), matrix_.columns, matrix_.nonzeros()};
+  const auto bytes = static_cast<std::int64_t>(kernels::bytes_of(use.type));
+  shape.row_bytes = shape.out_bytes = use.width * bytes;
+  shape.split_fits = matrix_.rows() == matrix_.columns && use.reduce != Reduce::max;
+  shape.tile_fits = shape.split_fits && use.weighted == Use::Weighted::matrix;
+  shape.tiles_columns = use.reduce == Reduce::sum && use.type == kernels::Float::float32 && use.width % 16 == 0;
+  const auto inside = [&](Order o, int block) {
+    const auto* new_of = order(o);
+    std::int64_t count = 0;
+    for (std::int64_t r = 0; r < matrix_.rows(); ++r)
+      for (std::int64_t e = matrix_.begin[r]; e < matrix_.begin[r + 1]; ++e) {
+        const std::int64_t c = matrix_.column[e];
+        count += (new_of ? (*new_of)[r] : r) / block == (new_of ? (*new_of)[c] : c) / block;
+      }
+    return static_cast<double>(count) / static_cast<double>(matrix_.nonzeros());
+  };
+
+  Choice choice;
+  const Stopwatch watch;
+  std::vector<KernelPlan> plans = layouts_to_try(shape, options_, inside);
+  for (const KernelPlan& plan : plans) prepared(layout_of(plan));
+  choice.preparing_s = watch.seconds();
+  if (options_.exhaustive) {
+    std::vector<KernelPlan> all;
+    for (const KernelPlan& plan : plans)
+      for (const KernelPlan& other : tactics_to_try(shape, plan)) all.push_back(other);
+    choice.trials = race(all, run, true);
+    choice.plan = fastest(choice.trials, 0).plan;
+  } else {
+    // the layout first, then how it is run
+    choice.trials = race(plans, run, false);
+    const std::vector<Trial> finer = race(tactics_to_try(shape, fastest(choice.trials, 0.02).plan), run, false);
+    choice.plan = fastest(finer, 0.02).plan;
+    choice.trials.insert(choice.trials.end(), finer.begin() + 1, finer.end());
+  }
+  choice.measuring_s = watch.seconds() - choice.preparing_s;
+  return choice;
+}
+
+void Tuned::aggregate(const kernels::Weights& weights, Reduce reduce, const kernels::Input& x,
+                      const kernels::Epilogue& epilogue, const kernels::Output& y, std::int64_t* argmax) const {
+  const Use use{x.width,
+                x.type,
+                reduce,
+                weights.edge ? Use::Weighted::edges : weights.column ? Use::Weighted::columns : Use::Weighted::matrix,
+                weights.heads,
+                threads()};
+  KernelPlan plan;
+  {
+    const std::lock_guard lock(mutex_);
+    auto found = choices_.find(use);
+    if (found == choices_.end()) {
+      const auto run = [&](const KernelPlan& p) { aggregate(p, weights, reduce, x, epilogue, y, argmax); };
+      found = choices_.emplace(use, choose(use, run)).first;
+    }
+    plan = found->second.plan;
+  }
+  aggregate(plan, weights, reduce, x, epilogue, y, argmax);
+}
+
+std::map<Use, Choice> Tuned::choices() const {
+  const std::lock_guard lock(mutex_);
+  return choices_;
+}
+
+}  // namespace pare::graph

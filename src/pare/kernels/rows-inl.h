@@ -1,0 +1,454 @@
+// The row kernels on vectors: a panel of a row's features stays in registers while the row's edges are added.
+// Included once a target, inside the target's namespace (vector.cc).
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// Features in memory as float32.
+struct OfFloat {
+  using T = float;
+  template <class D>
+  static HWY_INLINE hn::Vec<D> load(D d, const T* p) {
+    return hn::LoadU(d, p);
+  }
+  template <class D>
+  static HWY_INLINE void store(D d, hn::Vec<D> v, T* p, bool past_caches) {
+    if (past_caches)
+      hn::Stream(v, d, p);
+    else
+      hn::StoreU(v, d, p);
+  }
+};
+
+/// As bfloat16.
+struct OfBfloat16 {
+  using T = std::uint16_t;
+  template <class D>
+  static HWY_INLINE hn::Vec<D> load(D, const T* p) {
+    const hn::Rebind<std::uint16_t, D> halves;
+    const hn::RebindToUnsigned<D> bits;
+    return hn::BitCast(D(), hn::ShiftLeft<16>(hn::PromoteTo(bits, hn::LoadU(halves, p))));
+  }
+  template <class D>
+  static HWY_INLINE void store(D d, hn::Vec<D> v, T* p, bool) {
+    // to_bfloat16, lane by lane
+    const hn::RebindToUnsigned<D> bits;
+    const hn::Rebind<std::uint16_t, D> halves;
+    const auto b = hn::BitCast(bits, v);
+    const auto odd = hn::And(hn::ShiftRight<16>(b), hn::Set(bits, 1));
+    const auto rounded = hn::ShiftRight<16>(hn::Add(hn::Add(b, hn::Set(bits, 0x7fff)), odd));
+    const auto nan = hn::ShiftRight<16>(hn::Or(b, hn::Set(bits, 64u << 16)));
+    const auto is_nan = hn::RebindMask(bits, hn::Ne(v, v));
+    // values below 2^16: the demotion that saturates signed numbers to unsigned ones is exact
+    const hn::RebindToSigned<D> whole;
+    hn::StoreU(hn::DemoteTo(halves, hn::BitCast(whole, hn::IfThenElse(is_nan, nan, rounded))), halves, p);
+  }
+};
+
+// What an edge is multiplied with. `e` counts in the layout.
+
+struct Ones {
+  static constexpr bool weighted = false;
+  float at(std::int64_t, std::int64_t) const { return 1; }
+};
+struct OwnWeight {
+  static constexpr bool weighted = true;
+  const float* weight;
+  HWY_INLINE float at(std::int64_t e, std::int64_t) const { return weight[e]; }
+};
+struct ColumnWeight {
+  static constexpr bool weighted = true;
+  const float* scale;
+  HWY_INLINE float at(std::int64_t, std::int64_t column) const { return scale[column]; }
+};
+struct GivenWeight {  // all there is
+  static constexpr bool weighted = true;
+  const float *layout, *edge, *column;
+  const std::int64_t* source;
+  int heads, head;
+  HWY_INLINE float at(std::int64_t e, std::int64_t c) const {
+    float w = 1;
+    if (layout) w = layout[e];
+    if (edge) w *= edge[(source ? source[e] : e) * heads + head];
+    if (column) w *= column[c];
+    return w;
+  }
+};
+
+// Where an edge comes from.
+
+struct Columns {
+  const std::int32_t* column;
+  HWY_INLINE std::int64_t at(std::int64_t e) const { return column[e]; }
+};
+struct LocalColumns {
+  const std::uint8_t* local;
+  const std::int32_t* member;  // rows of the block, or null: `first` onwards
+  std::int64_t first;
+  HWY_INLINE std::int64_t at(std::int64_t e) const { return member ? member[local[e]] : first + local[e]; }
+};
+
+constexpr std::int64_t longest_sum = 512;  // edges
+
+/// A panel of NV vectors of one row's features.
+template <class D, int NV>
+struct Panel {
+  using V = hn::Vec<D>;
+  V v[NV];
+
+  HWY_INLINE void clear(D d) {
+    for (int i = 0; i < NV; ++i) v[i] = hn::Zero(d);
+  }
+  template <class Of, bool weighted>
+  HWY_INLINE void add(D d, const typename Of::T* x, float w) {
+    const std::size_t n = hn::Lanes(d);
+    if constexpr (weighted) {
+      const V weight = hn::Set(d, w);
+      for (int i = 0; i < NV; ++i) v[i] = hn::MulAdd(weight, Of::load(d, x + i * n), v[i]);
+    } else {
+      for (int i = 0; i < NV; ++i) v[i] = hn::Add(v[i], Of::load(d, x + i * n));
+    }
+  }
+  HWY_INLINE void add(const Panel& other) {
+    for (int i = 0; i < NV; ++i) v[i] = hn::Add(v[i], other.v[i]);
+  }
+};
+
+/// panel += sum over the edges [first, last) of weight · x[column]. Narrow panels take several edges at a time, as
+/// additions wait for one another. `end`: edges may be looked at up to here.
+template <class Of, class D, int NV, class Where, class Weight>
+HWY_INLINE void add_edges(D d, const typename Of::T* x, std::int64_t stride, const Where& where, const Weight& weight,
+                          std::int64_t first, std::int64_t last, std::int64_t end, int ahead, Panel<D, NV>& panel) {
+  constexpr int at_once = NV == 1 ? 4 : NV == 2 ? 2 : 1;
+  const auto fetch = [&](std::int64_t e) HWY_ATTR {
+    if (ahead == 0 || e + ahead >= end) return;
+    const auto* line = x + where.at(e + ahead) * stride;
+    constexpr std::size_t bytes = NV * sizeof(typename Of::T);
+    for (std::size_t b = 0; b < bytes * hn::Lanes(d); b += 64) hwy::Prefetch(reinterpret_cast<const char*>(line) + b);
+  };
+  std::int64_t e = first;
+  if constexpr (at_once > 1) {
+    if (last - e >= at_once) {
+      Panel<D, NV> side[at_once];
+      for (int k = 1; k < at_once; ++k) side[k].clear(d);
+      for (; e + at_once <= last; e += at_once) {
+        for (int k = 0; k < at_once; ++k) fetch(e + k);
+        for (int k = 0; k < at_once; ++k) {
+          const std::int64_t c = where.at(e + k);
+          Panel<D, NV>& to = k == 0 ? panel : side[k];
+          to.template add<Of, Weight::weighted>(d, x + c * stride, weight.at(e + k, c));
+        }
+      }
+      for (int k = 1; k < at_once; ++k) panel.add(side[k]);
+    }
+  }
+  for (; e < last; ++e) {
+    fetch(e);
+    const std::int64_t c = where.at(e);
+    panel.template add<Of, Weight::weighted>(d, x + c * stride, weight.at(e, c));
+  }
+}
+
+/// The part of the width that one call works on: vectors of one head, from feature `f` on.
+struct Slice {
+  std::int64_t f;
+  int head;
+};
+
+/// Calls use(d, std::integral_constant<int, NV>(), slice) for panels that cover the features of every head. The last
+/// one begins early where it would end past the head: what two panels cover both compute alike.
+template <int most, class D, class Use>
+HWY_INLINE void panels_of(D d, std::int64_t part, int heads, const Use& use) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  for (int head = 0; head < heads; ++head) {
+    const std::int64_t base = head * part;
+    for (std::int64_t f = 0; f < part;) {
+      const std::int64_t rest = (part - f + lanes - 1) / lanes;
+      const auto panel = [&](auto count) HWY_ATTR {
+        const std::int64_t vectors = count.value;
+        // a panel that would end past the head begins earlier; one vector always fits
+        const std::int64_t begin = std::min(f, part - vectors * lanes);
+        use(d, count, Slice{base + begin, head});
+        f = begin + vectors * lanes;
+      };
+      // no two panels overlap where vectors divide the width: rows that are added to may be worked on once only
+      if constexpr (most > 1) {
+        if (rest >= 8 && part >= 8 * lanes) {
+          panel(std::integral_constant<int, 8>());
+          continue;
+        }
+        if (rest >= 4 && part >= 4 * lanes) {
+          panel(std::integral_constant<int, 4>());
+          continue;
+        }
+        if (rest >= 2 && part >= 2 * lanes) {
+          panel(std::integral_constant<int, 2>());
+          continue;
+        }
+      }
+      panel(std::integral_constant<int, 1>());
+    }
+  }
+}
+
+template <class Use>
+HWY_INLINE void each_panel(std::int64_t width, int heads, const Use& use) {
+  const std::int64_t part = width / heads;
+  const hn::ScalableTag<float> widest;
+  if (part >= static_cast<std::int64_t>(hn::Lanes(widest)))
+    panels_of<8>(widest, part, heads, use);
+  else if (part >= 8)
+    panels_of<1>(hn::CappedTag<float, 8>(), part, heads, use);
+  else if (part >= 4)
+    panels_of<1>(hn::CappedTag<float, 4>(), part, heads, use);
+  else
+    panels_of<1>(hn::CappedTag<float, 1>(), part, heads, use);
+}
+
+/// Mean and epilogue of features [f, ...) of a row, then the store.
+template <class D, int NV>
+HWY_INLINE void finish_row(D d, const Job& job, std::int64_t row, std::int64_t f, Panel<D, NV> panel) {
+  const std::size_t n = hn::Lanes(d);
+  const Epilogue& e = job.epilogue;
+  if (job.last) {
+    float scale = 1;
+    if (job.reduce == Reduce::mean) {
+      const std::int64_t degree = job.layout.degree_begin[row + 1] - job.layout.degree_begin[row];
+      if (degree > 0) scale = 1 / static_cast<float>(degree);
+    }
+    if (e.row_scale) scale *= e.row_scale[row];
+    if (scale != 1)
+      for (int i = 0; i < NV; ++i) panel.v[i] = hn::Mul(panel.v[i], hn::Set(d, scale));
+    if (e.self != 0) {
+      const std::int64_t at = row * e.own.stride + f;
+      if (e.own.type == Float::float32)
+        panel.template add<OfFloat, true>(d, static_cast<const float*>(e.own.data) + at, e.self);
+      else
+        panel.template add<OfBfloat16, true>(d, static_cast<const std::uint16_t*>(e.own.data) + at, e.self);
+    }
+    if (e.bias)
+      for (int i = 0; i < NV; ++i) panel.v[i] = hn::Add(panel.v[i], hn::LoadU(d, e.bias + f + i * n));
+    if (e.relu)
+      for (int i = 0; i < NV; ++i) panel.v[i] = hn::Max(panel.v[i], hn::Zero(d));
+  }
+  const std::int64_t at = row * job.y.stride + f;
+  if (job.y.type == Float::float32)
+    for (int i = 0; i < NV; ++i)
+      OfFloat::store(d, panel.v[i], static_cast<float*>(job.y.data) + at + i * n, job.tactics.stream);
+  else
+    for (int i = 0; i < NV; ++i)
+      OfBfloat16::store(d, panel.v[i], static_cast<std::uint16_t*>(job.y.data) + at + i * n, job.tactics.stream);
+}
+
+HWY_INLINE std::int64_t row_at(const Layout& layout, std::int64_t place) {
+  return layout.row_of ? layout.row_of[place] : place;
+}
+
+/// Calls use(weight policy) for the edges of `edges`.
+template <class Use>
+HWY_INLINE void with_weight(const Job& job, const Edges& edges, int head, const Use& use) {
+  const Weights& w = job.weights;
+  const float* own = job.own_weights ? edges.weight : nullptr;
+  if (!own && !w.edge && !w.column)
+    use(Ones{});
+  else if (own && !w.edge && !w.column)
+    use(OwnWeight{own});
+  else if (w.edge && !edges.source && w.heads == 1 && !own && !w.column)
+    use(OwnWeight{w.edge});
+  else if (!own && !w.edge)
+    use(ColumnWeight{w.column});
+  else
+    use(GivenWeight{own, w.edge, w.column, edges.source, w.heads, head});
+}
+
+/// The sum of a row's intra edges out of its dense tile.
+template <class Of, class D, int NV>
+HWY_NOINLINE void add_tile(D d, const Layout& layout, const typename Of::T* x, std::int64_t stride, std::int64_t place,
+                           Panel<D, NV>& panel) {
+  const std::int64_t block = place / layout.block * layout.block;
+  const std::int64_t members = std::min<std::int64_t>(layout.block, layout.rows - block);
+  const float* tile = layout.tile + place * layout.block;
+  for (std::int64_t k = 0; k < members; ++k)
+    panel.template add<Of, true>(d, x + row_at(layout, block + k) * stride, tile[k]);
+}
+
+template <class Of, class D, int NV>
+HWY_NOINLINE void add_intra(D d, const Job& job, const typename Of::T* x, const Slice& slice, std::int64_t place,
+                            Panel<D, NV>& panel) {
+  const Layout& layout = job.layout;
+  if (layout.tile) return add_tile<Of>(d, layout, x, job.x.stride, place, panel);
+  if (!layout.intra.begin) return;
+  const std::int64_t block = place / layout.block * layout.block;
+  const LocalColumns where{layout.intra.local, layout.row_of ? layout.row_of + block : nullptr, block};
+  with_weight(job, layout.intra, slice.head, [&](const auto& weight) HWY_ATTR {
+    add_edges<Of>(d, x, job.x.stride, where, weight, layout.intra.begin[place], layout.intra.begin[place + 1],
+                  layout.intra.begin[place + 1], 0, panel);
+  });
+}
+
+/// Rows whose inter edges are coordinates: a block's sums are gathered in `sums`, then finished.
+template <class Of, class D, int NV>
+void block_rows(D d, const Job& job, std::int64_t first, std::int64_t last, const Slice& slice) {
+  const Layout& layout = job.layout;
+  const auto* x = static_cast<const typename Of::T*>(job.x.data) + slice.f;
+  Panel<D, NV> sums[256];
+  for (std::int64_t block = first; block < last; block += layout.block) {
+    const std::int64_t end = std::min(last, block + layout.block);
+    for (std::int64_t p = block; p < end; ++p) {
+      sums[p - block].clear(d);
+      add_intra<Of>(d, job, x, slice, p, sums[p - block]);
+    }
+    const std::int64_t e0 = layout.block_begin[block / layout.block], e1 = layout.block_begin[block / layout.block + 1];
+    with_weight(job, layout.inter, slice.head, [&](const auto& weight) HWY_ATTR {
+      using Weight = std::decay_t<decltype(weight)>;
+      for (std::int64_t e = e0; e < e1; ++e) {
+        const std::int64_t c = layout.inter.column[e];
+        sums[layout.row_in_block[e]].template add<Of, Weight::weighted>(d, x + c * job.x.stride, weight.at(e, c));
+      }
+    });
+    for (std::int64_t p = block; p < end; ++p) finish_row(d, job, row_at(layout, p), slice.f, sums[p - block]);
+  }
+}
+
+template <class Of, class D, int NV>
+void panel_rows(D d, const Job& job, std::int64_t first, std::int64_t last, const Slice& slice) {
+  const Layout& layout = job.layout;
+  const auto* x = static_cast<const typename Of::T*>(job.x.data) + slice.f;
+  const std::int64_t end = layout.inter.begin[layout.rows];
+  const bool intra = layout.tile || layout.intra.begin;
+  const Columns where{layout.inter.column};
+  with_weight(job, layout.inter, slice.head, [&](const auto& weight) HWY_ATTR {
+    std::int64_t e = layout.inter.begin[first];
+    for (std::int64_t p = first; p < last; ++p) {
+      const std::int64_t row = row_at(layout, p), next = layout.inter.begin[p + 1];
+      Panel<D, NV> panel;
+      if (job.first)
+        panel.clear(d);
+      else
+        for (int i = 0; i < NV; ++i)
+          panel.v[i] =
+              hn::LoadU(d, static_cast<const float*>(job.y.data) + row * job.y.stride + slice.f + i * hn::Lanes(d));
+      if (intra) add_intra<Of>(d, job, x, slice, p, panel);
+      // long sums in two steps, as rounding grows with their length
+      Panel<D, NV> total;
+      const bool is_long = next - e > longest_sum;
+      if (is_long) total.clear(d);
+      for (;;) {
+        const std::int64_t stop = std::min(next, e + longest_sum);
+        add_edges<Of>(d, x, job.x.stride, where, weight, e, stop, end, job.tactics.prefetch, panel);
+        e = stop;
+        if (!is_long) break;
+        total.add(panel);
+        panel.clear(d);
+        if (e == next) {
+          panel = total;
+          break;
+        }
+      }
+      finish_row(d, job, row, slice.f, panel);
+    }
+  });
+}
+
+/// The greatest of each feature, and which edge had it; the first of equals. NaN wins nowhere but as the first.
+template <class Of, class D, int NV>
+void most_rows(D d, const Job& job, std::int64_t first, std::int64_t last, const Slice& slice) {
+  const Layout& layout = job.layout;
+  const auto* x = static_cast<const typename Of::T*>(job.x.data) + slice.f;
+  const std::size_t n = hn::Lanes(d);
+  const hn::RebindToSigned<D> whole;
+  HWY_ALIGN std::int32_t winner[hn::MaxLanes(whole)];
+  const Columns where{layout.inter.column};
+  for (std::int64_t p = first; p < last; ++p) {
+    const std::int64_t row = row_at(layout, p), begin = layout.inter.begin[p], end = layout.inter.begin[p + 1];
+    Panel<D, NV> most;
+    hn::Vec<decltype(whole)> index[NV];
+    most.clear(d);
+    for (int i = 0; i < NV; ++i) index[i] = hn::Set(whole, -1);
+    for (std::int64_t e = begin; e < end; ++e) {
+      const auto* from = x + where.at(e) * job.x.stride;
+      for (int i = 0; i < NV; ++i) {
+        const auto value = Of::load(d, from + i * n);
+        const auto greater = e == begin ? hn::Eq(most.v[i], most.v[i]) : hn::Gt(value, most.v[i]);
+        most.v[i] = hn::IfThenElse(greater, value, most.v[i]);
+        index[i] = hn::IfThenElse(hn::RebindMask(whole, greater), hn::Set(whole, static_cast<std::int32_t>(e - begin)),
+                                  index[i]);
+      }
+    }
+    for (int i = 0; job.argmax && i < NV; ++i) {
+      hn::Store(index[i], whole, winner);
+      for (std::size_t k = 0; k < n; ++k) {
+        std::int64_t e = winner[k];
+        if (e >= 0) e = layout.inter.source ? layout.inter.source[begin + e] : begin + e;
+        job.argmax[row * job.x.width + slice.f + static_cast<std::int64_t>(i * n + k)] = e;
+      }
+    }
+    finish_row(d, job, row, slice.f, most);
+  }
+}
+
+// What is called with the type of the features.
+
+struct RowsOf {
+  const Job* job;
+  std::int64_t first, last;
+
+  template <class Of>
+  void call() const {
+    // rows whose features stay in the first caches while all panels pass over them
+    const std::int64_t step = job->layout.block > 0 ? std::max(1, 64 / job->layout.block) * job->layout.block : 64;
+    for (std::int64_t from = first; from < last; from += step) {
+      const std::int64_t to = std::min(last, from + step);
+      each_panel(job->x.width, job->weights.heads, [&](auto d, auto count, const Slice& slice) HWY_ATTR {
+        if (job->reduce == Reduce::max)
+          most_rows<Of, decltype(d), count.value>(d, *job, from, to, slice);
+        else if (job->layout.block_begin)
+          block_rows<Of, decltype(d), count.value>(d, *job, from, to, slice);
+        else
+          panel_rows<Of, decltype(d), count.value>(d, *job, from, to, slice);
+      });
+    }
+  }
+};
+
+struct PartialOf {
+  const Job* job;
+  std::int64_t first, last;
+  float* sums;
+
+  template <class Of>
+  void call() const {
+    each_panel(job->x.width, job->weights.heads, [&](auto d, auto count, const Slice& slice) HWY_ATTR {
+      const auto* x = static_cast<const typename Of::T*>(job->x.data) + slice.f;
+      Panel<decltype(d), count.value> panel;
+      panel.clear(d);
+      const Columns where{job->layout.inter.column};
+      with_weight(*job, job->layout.inter, slice.head, [&](const auto& weight) HWY_ATTR {
+        add_edges<Of>(d, x, job->x.stride, where, weight, first, last, last, job->tactics.prefetch, panel);
+      });
+      for (int i = 0; i < count.value; ++i) hn::StoreU(panel.v[i], d, sums + slice.f + i * hn::Lanes(d));
+    });
+  }
+};
+
+struct FinishOf {
+  const Job* job;
+  std::int64_t place;
+  const float* sums;
+
+  template <class Of>
+  void call() const {
+    each_panel(job->x.width, 1, [&](auto d, auto count, const Slice& slice) HWY_ATTR {
+      Panel<decltype(d), count.value> panel;
+      for (int i = 0; i < count.value; ++i) panel.v[i] = hn::LoadU(d, sums + slice.f + i * hn::Lanes(d));
+      finish_row(d, *job, row_at(job->layout, place), slice.f, panel);
+    });
+  }
+};
+
+template <class Call>
+void by_type(const Job& job, const Call& call) {
+  if (job.x.type == Float::float32)
+    call.template call<OfFloat>();
+  else
+    call.template call<OfBfloat16>();
+}
