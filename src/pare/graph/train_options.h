@@ -27,6 +27,7 @@ struct TrainOptions {
   int batch = 0;            // vertices or graphs a step; 0: all
   int seeds = 1;            // vertices: runs, of which mean and standard deviation are told
   int folds = 10;           // graphs: parts, each of which is the test set once
+  bool nested = false;      // graphs: epochs are chosen by a fold that is neither trained on nor the test
   std::uint64_t seed = 0;   // of the first run
 };
 
