@@ -10,6 +10,8 @@
 #include "pare/base/error.h"
 #include "pare/base/file.h"
 #include "pare/base/parallel.h"
+#include "pare/base/stopwatch.h"
+#include "pare/graph/blocks.h"
 #include "pare/graph/cache.h"
 #include "pare/graph/generate.h"
 #include "pare/graph/group.h"
@@ -122,10 +124,47 @@ TEST(Orders, PlantedCommunitiesAreFound) {
   EXPECT_GT(found, 0.85 * most);
 }
 
+TEST(Orders, CommunityIsLinearOnTrees) {
+  // merged without a bound, each vertex of a tree gathers all the front before it: 10^10 steps here
+  constexpr std::int32_t n = 300'000;
+  std::vector<Edge> edges;
+  for (std::int32_t v = 1; v < n; ++v) edges.insert(edges.end(), {{v, v / 2}, {v / 2, v}});
+  const Adjacency tree = from_edges(n, n, edges);
+  const Stopwatch watch;
+  const auto new_of = order_of(tree, Order::community);
+  EXPECT_LT(watch.seconds(), 20);
+  EXPECT_GT(locality_of(tree, new_of, 128).inside, 0.8);
+}
+
 TEST(Orders, AreNamed) {
   for (const Order order : all) EXPECT_EQ(order_named(name_of(order), "--order"), order);
   EXPECT_THROW(order_named("rabbit", "--order"), UsageError);
   EXPECT_THROW(order_of(from_edges(2, 2, {}), Order::metis, {.block = 0}), Error);
+}
+
+TEST(Blocks, AreFilledAndHoldMore) {
+  for (const auto& [name, shape] : shapes()) {
+    const Adjacency a = without_self_loops(symmetric(shape));
+    for (const std::int64_t block : {1, 7, 16}) {
+      const std::int64_t blocks = (a.rows() + block - 1) / block;
+      Random random(3);
+      std::vector<std::int32_t> block_of;
+      for (std::int64_t v = 0; v < a.rows(); ++v)
+        block_of.push_back(static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(blocks))));
+      even_out(a, block_of, block);
+      std::vector<std::int64_t> sizes(static_cast<std::size_t>(blocks));
+      for (const std::int32_t b : block_of) ++sizes[b];
+      for (std::int64_t b = 0; b + 1 < blocks; ++b) EXPECT_EQ(sizes[b], block) << name;
+      const auto old_of = listed(block_of), fuller = with_fuller_blocks(a, old_of, block);
+      EXPECT_EQ(std::set<std::int32_t>(fuller.begin(), fuller.end()).size(), fuller.size()) << name;
+      EXPECT_EQ(fuller.size(), old_of.size()) << name;
+    }
+  }
+  const Adjacency a =
+      planted_graph({.vertices = 4000, .edges = 20000, .community = 16, .inside = 0.9, .seed = 2}).adjacency;
+  const auto rcm = order_of(a, Order::rcm);
+  EXPECT_GT(locality_of(a, inverse(with_fuller_blocks(a, inverse(rcm), 16)), 16).inside,
+            1.5 * locality_of(a, rcm, 16).inside);
 }
 
 TEST(Locality, IsThatOfTheMatrixWrittenOut) {

@@ -3,10 +3,13 @@
 // what is a forest, and its trees, walked depth first, are the order: communities lie together, and so do those inside
 // of them.
 //
+// Then vertices near the borders of blocks change sides (blocks.h), which is no part of that paper.
+//
 // Edges of a community are added up when its turn comes, out of those of its members, which were added up at theirs.
 #include <algorithm>
 #include <limits>
 
+#include "pare/graph/blocks.h"
 #include "pare/graph/orders.h"
 
 namespace pare::graph {
@@ -24,6 +27,11 @@ struct Node {
   double strength = 0;    // degrees of a community added up
 };
 
+/// A community is merged no further when it has cost this many times its edges: the whole stays linear, where without a
+/// bound a front that rolls over a tree, one vertex at a time, would be gathered again at each. Other graphs do not
+/// come near it.
+constexpr double most_work = 32;
+
 class Communities {
  public:
   explicit Communities(const Adjacency& a)
@@ -33,6 +41,7 @@ class Communities {
         child_(nodes_.size(), -1),
         last_child_(nodes_.size(), -1),
         sibling_(nodes_.size(), -1),
+        work_(nodes_.size(), 0),
         total_(static_cast<double>(std::max<std::int64_t>(a.nonzeros(), 1))) {
     for (std::int32_t v = 0; v < a.rows(); ++v)
       nodes_[v] = {.parent = v, .strength = static_cast<double>(a.begin[v + 1] - a.begin[v])};
@@ -48,6 +57,10 @@ class Communities {
 
   void merge(std::int32_t v) {
     gather(v);
+    if (static_cast<double>(work_[v]) > most_work * nodes_[v].strength) {
+      links_[v] = {};
+      return;
+    }
     double best = 0;
     std::int32_t into = -1;
     const double share = nodes_[v].strength / total_;
@@ -95,6 +108,7 @@ class Communities {
   /// links_[v]: the edges from v and all that was merged into it, to each other community once.
   void gather(std::int32_t v) {
     touched_.clear();
+    work_[v] = static_cast<std::uint64_t>(a_.begin[v + 1] - a_.begin[v]);
     const auto add = [&](std::int32_t to, std::uint32_t weight) {
       const std::int32_t c = community_of(to);
       if (c == v) return;
@@ -109,6 +123,7 @@ class Communities {
     }
     for (std::int32_t c = child_[v]; c >= 0; c = sibling_[c]) {
       const std::vector<Link>& links = links_[c];
+      work_[v] += work_[c] + links.size();
       for (std::size_t i = 0; i < links.size(); ++i) {
         if (i + ahead < links.size()) __builtin_prefetch(&nodes_[links[i + ahead].to]);
         add(links[i].to, links[i].weight);
@@ -126,6 +141,7 @@ class Communities {
   std::vector<Node> nodes_;
   std::vector<std::vector<Link>> links_;  // of those merged whose parent has not been at its turn yet
   std::vector<std::int32_t> child_, last_child_, sibling_, touched_;
+  std::vector<std::uint64_t> work_;  // links looked at for a community and those inside of it
   double total_;
 };
 
@@ -139,7 +155,8 @@ std::vector<std::int32_t> by_community(const Adjacency& a) {
     if (i + 3 < order.size()) communities.expect_neighbours(order[i + 3]);
     communities.merge(order[i]);
   }
-  return communities.walk();
+  constexpr std::int64_t block = 128;
+  return with_fuller_blocks(a, communities.walk(), block);
 }
 
 }  // namespace pare::graph
