@@ -103,8 +103,10 @@ study::Candidate candidate_of(const TrainOptions& options, const std::vector<Run
 
 }  // namespace
 
+bool classifies_graphs(const Graph& graph) { return graph.labels.empty() && !graph.graph_labels.empty(); }
+
 study::Study train(const Graph& graph, const std::vector<TrainOptions>& models, runtime::GlooGroup* ranks) {
-  const bool whole_graphs = graph.labels.empty() && !graph.graph_labels.empty();
+  const bool whole_graphs = classifies_graphs(graph);
   for (const TrainOptions& options : models) check(options, whole_graphs);
   if (whole_graphs && ranks)
     throw UsageError("is for the vertices of one graph", "training by several ranks",

@@ -14,6 +14,9 @@ class GlooGroup;
 
 namespace pare::graph {
 
+/// Whether its graphs, not its vertices, have labels.
+bool classifies_graphs(const Graph& graph);
+
 struct Epoch {
   double training_loss = 0;                           // mean cross-entropy, with dropout
   double validation_loss = 0, validation_accuracy = 0;  // without; accuracies are shares
