@@ -31,8 +31,9 @@ std::vector<Case> cases() {
   Random random(3);
   for (const char* name : {"star", "path", "isolated", "directed 17", "directed 64", "sparse 333"}) {
     const Adjacency a = shapes().at(name);
-    out.push_back({name, a,
-                   from_edges(a.rows(), 11, random_edges(a.rows(), 11, 3 * static_cast<std::size_t>(a.rows()), true, random))});
+    out.push_back(
+        {name, a,
+         from_edges(a.rows(), 11, random_edges(a.rows(), 11, 3 * static_cast<std::size_t>(a.rows()), true, random))});
   }
   return out;
 }
@@ -47,8 +48,9 @@ void expect_near(const at::Tensor& got, const at::Tensor& wanted, const std::str
 }
 
 /// Both kinds of features, a narrowing and a widening layer, with and without what follows.
-void hold(const std::function<std::shared_ptr<Layer>(std::int64_t out, bool last)>& make, Model model,
-          const std::function<at::Tensor(const Layer&, const at::Tensor& a, const at::Tensor& x, bool last)>& reference) {
+void hold(
+    const std::function<std::shared_ptr<Layer>(std::int64_t out, bool last)>& make, Model model,
+    const std::function<at::Tensor(const Layer&, const at::Tensor& a, const at::Tensor& x, bool last)>& reference) {
   for (const Case& c : cases())
     for (const std::int64_t out : {4, 20})
       for (const bool last : {false, true}) {
@@ -74,8 +76,8 @@ TEST(Layers, Gcn) {
        [](const Layer& layer, const at::Tensor& a, const at::Tensor& x, bool last) {
          const at::Tensor loops = a + at::eye(a.size(0), at::kDouble) * a.diagonal().eq(0);
          const at::Tensor d = loops.sum(1).pow(-0.5);
-         const at::Tensor y = at::mm(d.unsqueeze(1) * loops * d, at::mm(x, parameter(layer, "weight"))) +
-                              parameter(layer, "bias");
+         const at::Tensor y =
+             at::mm(d.unsqueeze(1) * loops * d, at::mm(x, parameter(layer, "weight"))) + parameter(layer, "bias");
          return last ? y : at::relu(y);
        });
 }
@@ -130,8 +132,8 @@ TEST(Layers, Gin) {
          };
          const at::Tensor sum = parameter(layer, "self") * x + at::mm(a, x);
          const at::Tensor h = at::mm(sum, parameter(layer, "first")) + parameter(layer, "first_bias");
-         const at::Tensor y = at::mm(at::relu(norm(h, "inner")), parameter(layer, "second")) +
-                              parameter(layer, "second_bias");
+         const at::Tensor y =
+             at::mm(at::relu(norm(h, "inner")), parameter(layer, "second")) + parameter(layer, "second_bias");
          return last ? y : at::relu(norm(y, "outer"));
        });
 }

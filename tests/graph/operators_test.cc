@@ -146,10 +146,8 @@ TEST(Operators, SumWithEverything) {
               Tensors heads_out;
               for (std::int64_t h = 0; h < heads; ++h)
                 heads_out.push_back(at::mm(dense(adjacency, in[1].select(1, h)),
-                                           columns.to(at::kDouble).unsqueeze(1) *
-                                               in[0].narrow(1, h * part, part)));
-              const at::Tensor y =
-                  rows.to(at::kDouble).unsqueeze(1) * at::cat(heads_out, 1) + in[3] * in[2] + in[4];
+                                           columns.to(at::kDouble).unsqueeze(1) * in[0].narrow(1, h * part, part)));
+              const at::Tensor y = rows.to(at::kDouble).unsqueeze(1) * at::cat(heads_out, 1) + in[3] * in[2] + in[4];
               return relu ? at::relu(y) : y;
             },
             {random_tensor({a.columns, width}, 1), random_tensor({a.nonzeros(), heads}, 2),

@@ -1,5 +1,7 @@
 // Ranks that share a batch have the gradients of one that does it all. A program of its own, because ranks are forked,
 // before anything has started threads.
+#include "pare/runtime/ranks.h"
+
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -9,7 +11,6 @@
 #include "pare/base/temporary.h"
 #include "pare/graph/generate.h"
 #include "pare/graph/train_vertices.h"
-#include "pare/runtime/ranks.h"
 
 namespace pare::graph {
 namespace {

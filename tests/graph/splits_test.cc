@@ -16,8 +16,8 @@ Graph labelled(std::vector<int> sizes) {
   graph.name = "made";
   for (std::size_t c = 0; c < sizes.size(); ++c) graph.labels.insert(graph.labels.end(), sizes[c], static_cast<int>(c));
   graph.classes = static_cast<std::int32_t>(sizes.size());
-  graph.adjacency = from_edges(static_cast<std::int64_t>(graph.labels.size()),
-                               static_cast<std::int64_t>(graph.labels.size()), {});
+  graph.adjacency =
+      from_edges(static_cast<std::int64_t>(graph.labels.size()), static_cast<std::int64_t>(graph.labels.size()), {});
   return graph;
 }
 
@@ -70,8 +70,7 @@ TEST(Splits, FoldsHoldTheClassesEvenly) {
   ASSERT_EQ(count.size(), 10u);
   for (const auto& [fold, of_class] : count) {
     EXPECT_NEAR(of_class[0] + of_class[1], 111.3, 1);
-    for (const int c : {0, 1})
-      EXPECT_NEAR(of_class[c], static_cast<double>(std::ranges::count(labels, c)) / 10, 1);
+    for (const int c : {0, 1}) EXPECT_NEAR(of_class[c], static_cast<double>(std::ranges::count(labels, c)) / 10, 1);
   }
   EXPECT_EQ(folds_of(labels, 10, 7), folds);
   EXPECT_NE(folds_of(labels, 10, 8), folds);

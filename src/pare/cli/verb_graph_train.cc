@@ -58,10 +58,11 @@ GnnOptions options_of(const Said& said, std::uint64_t seed) {
 }  // namespace
 
 void add_graph_train(CLI::App& graph_verb, const Global& global) {
-  CLI::App* verb = add_verb(graph_verb, "train", "", "Trains networks on a graph, or on a union of graphs, and tests them",
-                            {"pare graph train cora.npz --model gcn,gat --seeds 10",
-                             "torchrun --no-python --nproc-per-node 2 pare graph train products.npz --model sage "
-                             "--fanout 10,10 --batch 512"});
+  CLI::App* verb =
+      add_verb(graph_verb, "train", "", "Trains networks on a graph, or on a union of graphs, and tests them",
+               {"pare graph train cora.npz --model gcn,gat --seeds 10",
+                "torchrun --no-python --nproc-per-node 2 pare graph train products.npz --model sage "
+                "--fanout 10,10 --batch 512"});
   auto said = std::make_shared<Said>();
   verb->add_option("graph", said->graph, ".npz with labels (docs/graph.md)")->required();
   verb->add_option("--model", said->models, "gcn, gin, sage, gat; whole graphs: gin")
@@ -88,8 +89,9 @@ void add_graph_train(CLI::App& graph_verb, const Global& global) {
       ->check(CLI::Range(0, 1 << 20));
   verb->add_option("--batch", said->batch, "vertices or graphs a step; 0: all")->check(CLI::Range(0, 1 << 30));
   verb->add_option("--folds", said->folds, "of whole graphs")->check(CLI::Range(2, 100))->capture_default_str();
-  verb->add_option("--protocol", said->protocol,
-                   "whole graphs, how the epoch is chosen: mean (of the folds' test accuracy, as in the paper) or nested")
+  verb->add_option(
+          "--protocol", said->protocol,
+          "whole graphs, how the epoch is chosen: mean (of the folds' test accuracy, as in the paper) or nested")
       ->check(CLI::IsMember({"mean", "nested"}))
       ->capture_default_str();
   verb->callback([said, &global] {

@@ -32,7 +32,8 @@ Features targets_of(const Hop& hop, const Features& x) {
   first.begin.assign(all.begin.begin(), all.begin.begin() + rows + 1);
   first.column.assign(all.column.begin(), all.column.begin() + edges);
   if (!all.weight.empty()) first.weight.assign(all.weight.begin(), all.weight.begin() + edges);
-  return {{}, c10::make_intrusive<Propagation>(std::move(first), Propagation::Kernels::plain),
+  return {{},
+          c10::make_intrusive<Propagation>(std::move(first), Propagation::Kernels::plain),
           x.values.defined() ? x.values.narrow(0, 0, edges) : at::Tensor()};
 }
 
@@ -121,8 +122,8 @@ at::Tensor SageLayer::forward(const Hop& hop, const Features& x) {
     o.relu = !last_;
     return aggregate_mean(hop.graph, product(x, neighbours_), o);
   }
-  const at::Tensor y = at::addmm(bias_, targets_of(hop, x.dense), own_) +
-                       at::mm(aggregate_mean(hop.graph, x.dense), neighbours_);
+  const at::Tensor y =
+      at::addmm(bias_, targets_of(hop, x.dense), own_) + at::mm(aggregate_mean(hop.graph, x.dense), neighbours_);
   return last_ ? y : at::relu(y);
 }
 
@@ -141,8 +142,7 @@ at::Tensor GatLayer::forward(const Hop& hop, const Features& x) {
   const auto score = [&](const at::Tensor& of, const at::Tensor& a) {
     return (of.view({-1, heads_, out_}) * a).sum(2);  // [vertices, heads]
   };
-  const at::Tensor scores = at::leaky_relu(
-      edge_sums(hop.graph, score(targets_of(hop, h), to_), score(h, from_)), 0.2);
+  const at::Tensor scores = at::leaky_relu(edge_sums(hop.graph, score(targets_of(hop, h), to_), score(h, from_)), 0.2);
   SumOptions o;
   o.edge = at::dropout(edge_softmax(hop.graph, scores), dropout_, is_training());
   const at::Tensor gathered = at::dropout(h, dropout_, is_training());

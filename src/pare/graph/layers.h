@@ -66,7 +66,8 @@ class SageLayer : public Layer {
   at::Tensor own_, neighbours_, bias_, pool_, pool_bias_;
 };
 
-/// Veličković et al. 2018: heads side by side, of the last layer averaged. `dropout` is of the attention and of what it weighs.
+/// Veličković et al. 2018: heads side by side, of the last layer averaged. `dropout` is of the attention and of what it
+/// weighs.
 class GatLayer : public Layer {
  public:
   GatLayer(std::int64_t in, std::int64_t out, std::int64_t heads, bool last, double dropout);

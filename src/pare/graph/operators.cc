@@ -20,9 +20,7 @@ using Maybe = std::optional<at::Tensor>;
 at::Tensor or_none(const Maybe& t) { return t.value_or(at::Tensor()); }
 Maybe maybe(const at::Tensor& t) { return t.defined() ? Maybe(t) : std::nullopt; }
 
-void keep(AutogradContext* context, const Matrix& a) {
-  context->saved_data["matrix"] = c10::IValue::make_capsule(a);
-}
+void keep(AutogradContext* context, const Matrix& a) { context->saved_data["matrix"] = c10::IValue::make_capsule(a); }
 Matrix kept(AutogradContext* context) {
   return c10::static_intrusive_pointer_cast<Propagation>(context->saved_data["matrix"].toCapsule());
 }
@@ -110,8 +108,8 @@ class Sum : public torch::autograd::Function<Sum> {
 
     const auto differentiated = [](const Maybe& t) { return t && t->requires_grad(); };
     const bool for_edge = differentiated(edge), for_self = differentiated(self);
-    context->save_for_backward({for_edge ? x : at::Tensor(), weights, for_self ? added : at::Tensor(),
-                                or_none(self), relu ? y : at::Tensor(), rows, columns});
+    context->save_for_backward({for_edge ? x : at::Tensor(), weights, for_self ? added : at::Tensor(), or_none(self),
+                                relu ? y : at::Tensor(), rows, columns});
     keep(context, a);
     const bool wanted[] = {given.requires_grad(), for_edge, differentiated(own), for_self, differentiated(bias)};
     for (std::size_t i = 0; i < std::size(wanted); ++i) context->saved_data[fmt::format("wants {}", i)] = wanted[i];
@@ -253,8 +251,8 @@ class Softmax : public torch::autograd::Function<Softmax> {
   static tensor_list backward(AutogradContext* context, tensor_list gradients) {
     const at::Tensor p = context->get_saved_variables()[0], g = gradients[0].contiguous();
     at::Tensor out = at::empty_like(g);
-    kernels::edge_softmax_gradient(kept(context)->matrix().view(), p.const_data_ptr<float>(),
-                                   g.const_data_ptr<float>(), heads_of(p), out.data_ptr<float>());
+    kernels::edge_softmax_gradient(kept(context)->matrix().view(), p.const_data_ptr<float>(), g.const_data_ptr<float>(),
+                                   heads_of(p), out.data_ptr<float>());
     return {out, at::Tensor()};
   }
 
@@ -269,7 +267,8 @@ at::Tensor aggregate_sum(const Matrix& a, const at::Tensor& x, const SumOptions&
   check_features(x, a->columns(), where);
   if (o.edge.defined()) {
     const std::int64_t heads = check_edges(a, o.edge, where);
-    check(heads >= 1 && x.size(1) % heads == 0, where, fmt::format("{} heads do not divide a width of {}", heads, x.size(1)));
+    check(heads >= 1 && x.size(1) % heads == 0, where,
+          fmt::format("{} heads do not divide a width of {}", heads, x.size(1)));
   }
   check_vector(o.row_scale, a->rows(), where, "row_scale");
   check_vector(o.column_scale, a->columns(), where, "column_scale");
@@ -304,7 +303,8 @@ at::Tensor edge_dots(const Matrix& a, const at::Tensor& u, const at::Tensor& v, 
   check_features(u, a->rows(), where);
   check_features(v, a->columns(), where);
   check(u.size(1) == v.size(1) && u.scalar_type() == v.scalar_type(), where, "u and v must have one width and type");
-  check(heads >= 1 && u.size(1) % heads == 0, where, fmt::format("{} heads do not divide a width of {}", heads, u.size(1)));
+  check(heads >= 1 && u.size(1) % heads == 0, where,
+        fmt::format("{} heads do not divide a width of {}", heads, u.size(1)));
   return Dots::apply(u, v, a, heads);
 }
 

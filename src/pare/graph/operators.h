@@ -77,7 +77,8 @@ struct SumOptions {
 at::Tensor aggregate_sum(const Matrix& a, const at::Tensor& x, const SumOptions& options = {});
 /// The same over the number of the row's edges; options.row_scale must be undefined.
 at::Tensor aggregate_mean(const Matrix& a, const at::Tensor& x, SumOptions options = {});
-/// y[r, f] = the largest x[c, f] over edges (r, c); 0 for a row without edges. The gradient goes to the first of equals.
+/// y[r, f] = the largest x[c, f] over edges (r, c); 0 for a row without edges. The gradient goes to the first of
+/// equals.
 at::Tensor aggregate_max(const Matrix& a, const at::Tensor& x);
 
 /// [edges, heads]: the dot product of each head of u[r] and v[c]. u: [rows, heads · k], v: [columns, heads · k].

@@ -37,9 +37,10 @@ at::Tensor softmax_operator(const at::Tensor& score, const Matrix& a) { return e
 
 TORCH_LIBRARY(pare, m) {
   m.class_<Propagation>("Propagation")
-      .def(torch::init([](const at::Tensor& begin, const at::Tensor& column, std::int64_t columns, const Maybe& weight) {
-        return propagation(begin, column, weight.value_or(at::Tensor()), columns);
-      }))
+      .def(
+          torch::init([](const at::Tensor& begin, const at::Tensor& column, std::int64_t columns, const Maybe& weight) {
+            return propagation(begin, column, weight.value_or(at::Tensor()), columns);
+          }))
       .def("rows", [](const Matrix& a) { return a->rows(); })
       .def("columns", [](const Matrix& a) { return a->columns(); })
       .def("nonzeros", [](const Matrix& a) { return a->nonzeros(); });

@@ -12,7 +12,7 @@ Propagation::Side::Side(Adjacency matrix, Kernels kernels) {
     return;
   }
   TuneOptions options;
-  options.subgraphs = false;  // splits would add a row's edges in another order
+  options.same_sums = true;
   tuned = std::make_unique<Tuned>(std::move(matrix), options);
 }
 

@@ -10,8 +10,8 @@ namespace pare::graph {
 
 /// The edges that one layer gathers over.
 struct Block {
-  /// [targets, sources]. Where k of a row's d edges were drawn, each is weighted by d / k beside its own weight, so that
-  /// the expected sum is the whole one. Weights are left out where all are 1.
+  /// [targets, sources]. Where k of a row's d edges were drawn, each is weighted by d / k beside its own weight, so
+  /// that the expected sum is the whole one. Weights are left out where all are 1.
   Adjacency matrix;
   std::vector<std::int32_t> vertices;  // [sources]: vertices of the graph; the targets are the first
 };

@@ -26,7 +26,8 @@ std::vector<std::vector<std::int32_t>> by_class(const std::vector<std::int32_t>&
 void check_part(const Graph& graph, const std::vector<std::int32_t>& part, const char* name) {
   if (part.empty()) throw Error(fmt::format("has no vertices for {}", name), graph.name);
   for (const std::int32_t v : part)
-    if (graph.labels[v] < 0) throw Error(fmt::format("has no label at vertex {}, which is for {}", v, name), graph.name);
+    if (graph.labels[v] < 0)
+      throw Error(fmt::format("has no label at vertex {}, which is for {}", v, name), graph.name);
 }
 
 }  // namespace

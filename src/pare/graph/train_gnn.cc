@@ -36,12 +36,8 @@ Json column(const std::vector<Epoch>& curve, double Epoch::*member, double unit 
 }
 
 Json to_json(const Run& run, bool whole_graphs, bool validated) {
-  Json json{{whole_graphs ? "fold_seed" : "seed", run.seed},
-            {"epochs", run.curve.size()},
-            {"best_epoch", run.best + 1},
-            {"test_accuracy", 100 * run.test_accuracy},
-            {"epoch_ms", run.epoch_ms},
-            {"seconds", run.seconds}};
+  Json json{{whole_graphs ? "fold_seed" : "seed", run.seed}, {"epochs", run.curve.size()}, {"best_epoch", run.best + 1},
+            {"test_accuracy", 100 * run.test_accuracy},      {"epoch_ms", run.epoch_ms},   {"seconds", run.seconds}};
   if (validated) json["validation_accuracy"] = 100 * run.validation_accuracy;
   Json curve{{"training_loss", column(run.curve, &Epoch::training_loss)}};
   if (validated) {
@@ -57,15 +53,9 @@ Json to_json(const Run& run, bool whole_graphs, bool validated) {
 }
 
 Json decision_of(const TrainOptions& o, bool whole_graphs) {
-  Json d{{"method", name_of(o.model)},
-         {"layers", o.layers},
-         {"hidden", o.hidden},
-         {"dropout", o.dropout},
-         {"rate", o.rate},
-         {"weight_decay", o.weight_decay},
-         {"epochs", o.epochs},
-         {"patience", o.patience},
-         {"batch", o.batch}};
+  Json d{{"method", name_of(o.model)}, {"layers", o.layers},     {"hidden", o.hidden},
+         {"dropout", o.dropout},       {"rate", o.rate},         {"weight_decay", o.weight_decay},
+         {"epochs", o.epochs},         {"patience", o.patience}, {"batch", o.batch}};
   if (o.model == Model::gat) d["heads"] = o.heads;
   if (o.model == Model::sage) d["aggregator"] = o.maximum ? "max" : "mean";
   if (!o.fanouts.empty()) d["fanout"] = o.fanouts;
@@ -121,12 +111,13 @@ study::Study train(const Graph& graph, const std::vector<TrainOptions>& models, 
                       {"task", whole_graphs ? "graphs" : "vertices"},
                       {"spread_is", whole_graphs ? "standard deviation over folds" : "standard deviation over seeds"}};
   if (whole_graphs) {
-    study.conditions["protocol"] = first.nested ? "epoch of each fold chosen on the fold after it, which is not trained on"
-                                                : "epoch chosen on the mean test accuracy over folds (Xu et al. 2019)";
+    study.conditions["protocol"] = first.nested
+                                       ? "epoch of each fold chosen on the fold after it, which is not trained on"
+                                       : "epoch chosen on the mean test accuracy over folds (Xu et al. 2019)";
   } else {
-    study.conditions["split"] =
-        graph.training.empty() ? "20 training and 30 validation vertices of each class, drawn anew for each seed"
-                               : "the file's";
+    study.conditions["split"] = graph.training.empty()
+                                    ? "20 training and 30 validation vertices of each class, drawn anew for each seed"
+                                    : "the file's";
   }
   for (const TrainOptions& options : models) {
     const auto runs = whole_graphs ? train_graphs(graph, options) : train_vertices(graph, options, ranks);

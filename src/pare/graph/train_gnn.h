@@ -18,7 +18,7 @@ namespace pare::graph {
 bool classifies_graphs(const Graph& graph);
 
 struct Epoch {
-  double training_loss = 0;                           // mean cross-entropy, with dropout
+  double training_loss = 0;                             // mean cross-entropy, with dropout
   double validation_loss = 0, validation_accuracy = 0;  // without; accuracies are shares
 };
 

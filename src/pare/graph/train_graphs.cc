@@ -47,9 +47,9 @@ class Union {
     for (std::int64_t v = 0; v < graph.vertices(); ++v)
       for (std::int64_t e = a.begin[v]; e < a.begin[v + 1]; ++e)
         if (graph.graph_of[v] != graph.graph_of[a.column[e]])
-          throw Error(fmt::format("has an edge between graphs {} and {}", graph.graph_of[v],
-                                  graph.graph_of[a.column[e]]),
-                      graph.name, "graphs of a union share nothing");
+          throw Error(
+              fmt::format("has an edge between graphs {} and {}", graph.graph_of[v], graph.graph_of[a.column[e]]),
+              graph.name, "graphs of a union share nothing");
   }
 
   std::int64_t width() const { return width_; }
@@ -110,7 +110,8 @@ Run train_fold(const Union& graphs, std::int64_t classes, const std::vector<int>
   const std::uint64_t seed = options.seed + 1000003 * static_cast<std::uint64_t>(fold);
   at::manual_seed(seed);
   Random random(seed);
-  GraphNetwork network({Model::gin, graphs.width(), options.hidden, classes, options.layers, 1, false, options.dropout});
+  GraphNetwork network(
+      {Model::gin, graphs.width(), options.hidden, classes, options.layers, 1, false, options.dropout});
   torch::optim::Adam optimizer(network.parameters(),
                                torch::optim::AdamOptions(options.rate).weight_decay(options.weight_decay));
   const std::size_t n = training.size();

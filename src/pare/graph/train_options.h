@@ -22,13 +22,13 @@ struct TrainOptions {
   int epochs = 200;
   double rate = 0.01;  // of Adam
   double weight_decay = 5e-4;
-  int patience = 10;        // epochs without improvement until training stops; 0: never
-  std::vector<int> fanouts; // neighbours drawn, a layer, of the first first; empty: all
-  int batch = 0;            // vertices or graphs a step; 0: all
-  int seeds = 1;            // vertices: runs, of which mean and standard deviation are told
-  int folds = 10;           // graphs: parts, each of which is the test set once
-  bool nested = false;      // graphs: epochs are chosen by a fold that is neither trained on nor the test
-  std::uint64_t seed = 0;   // of the first run
+  int patience = 10;         // epochs without improvement until training stops; 0: never
+  std::vector<int> fanouts;  // neighbours drawn, a layer, of the first first; empty: all
+  int batch = 0;             // vertices or graphs a step; 0: all
+  int seeds = 1;             // vertices: runs, of which mean and standard deviation are told
+  int folds = 10;            // graphs: parts, each of which is the test set once
+  bool nested = false;       // graphs: epochs are chosen by a fold that is neither trained on nor the test
+  std::uint64_t seed = 0;    // of the first run
 };
 
 /// The hyperparameters of the papers: GCN, Kipf and Welling 2017; GAT, Veličković et al. 2018; GIN, Xu et al. 2019 (on

@@ -107,9 +107,9 @@ VertexTrainer::VertexTrainer(const VertexTask& task, const TrainOptions& options
                              runtime::GlooGroup* ranks)
     : task_(task), options_(options), ranks_(ranks) {
   at::manual_seed(seed);  // the same parameters on all ranks
-  network_ = std::make_shared<Network>(NetworkOptions{options.model, task.features.width(), options.hidden,
-                                                      task.classes, options.layers, options.heads, options.maximum,
-                                                      options.dropout});
+  network_ =
+      std::make_shared<Network>(NetworkOptions{options.model, task.features.width(), options.hidden, task.classes,
+                                               options.layers, options.heads, options.maximum, options.dropout});
   if (ranks) at::manual_seed(seed + 0x9e3779b9u * static_cast<std::uint64_t>(ranks->rank()));  // but other dropout
   std::vector<at::Tensor> decayed, free;
   for (const auto& p : network_->named_parameters())
@@ -119,8 +119,8 @@ VertexTrainer::VertexTrainer(const VertexTask& task, const TrainOptions& options
     return torch::optim::OptimizerParamGroup(
         parameters, std::make_unique<AdamOptions>(AdamOptions(options.rate).weight_decay(decay)));
   };
-  optimizer_ = std::make_unique<torch::optim::Adam>(
-      std::vector{group(decayed, options.weight_decay), group(free, 0)}, AdamOptions(options.rate));
+  optimizer_ = std::make_unique<torch::optim::Adam>(std::vector{group(decayed, options.weight_decay), group(free, 0)},
+                                                    AdamOptions(options.rate));
   if (!in_batches(options, ranks)) return;
   std::vector<int> fanouts = options.fanouts;
   if (fanouts.empty()) fanouts.assign(static_cast<std::size_t>(options.layers), 0);

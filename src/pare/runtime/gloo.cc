@@ -1,13 +1,13 @@
 #include "pare/runtime/gloo.h"
 
 #include <fmt/format.h>
+
+#include <charconv>
+#include <cstdlib>
 #include <torch/csrc/distributed/c10d/FileStore.hpp>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
-
-#include <charconv>
-#include <cstdlib>
 
 #include "pare/base/error.h"
 
@@ -64,9 +64,9 @@ GlooGroup::GlooGroup(std::unique_ptr<Torch> torch, int rank, int size)
     : rank_(rank), size_(size), torch_(std::move(torch)) {}
 // the store is shared by groups of several sizes: -1 leaves its file to whoever made the folder
 GlooGroup::GlooGroup(const std::filesystem::path& store, const std::string& name, int rank, int size)
-    : GlooGroup(std::make_unique<Torch>(
-                    c10::make_intrusive<c10d::PrefixStore>(name, c10::make_intrusive<c10d::FileStore>(store.string(), -1)),
-                    rank, size, on_this_machine()),
+    : GlooGroup(std::make_unique<Torch>(c10::make_intrusive<c10d::PrefixStore>(
+                                            name, c10::make_intrusive<c10d::FileStore>(store.string(), -1)),
+                                        rank, size, on_this_machine()),
                 rank, size) {}
 
 std::unique_ptr<GlooGroup> GlooGroup::from_environment() {

@@ -9,8 +9,8 @@
 #include "layer.h"
 #include "pare/base/error.h"
 #include "pare/base/temporary.h"
-#include "pare/runtime/ranks.h"
 #include "pare/runtime/block_cache.h"
+#include "pare/runtime/ranks.h"
 
 namespace pare::cluster::trainer {
 namespace {
