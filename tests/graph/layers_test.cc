@@ -105,7 +105,7 @@ TEST(Layers, SageMax) {
 }
 
 TEST(Layers, Gat) {
-  constexpr std::int64_t heads = 3;
+  static constexpr std::int64_t heads = 3;
   hold([](std::int64_t out, bool last) { return std::make_shared<GatLayer>(11, out, heads, last, 0.6); }, Model::gat,
        [](const Layer& layer, const at::Tensor& a, const at::Tensor& x, bool last) {
          const at::Tensor there = at::logical_or(a.ne(0), at::eye(a.size(0), at::kDouble).ne(0));
