@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <array>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 
@@ -14,16 +15,26 @@ namespace fs = std::filesystem;
 
 namespace {
 
+/// Torch looks for names among its own libraries first: the solver's libraries bring a plain sgemm_, which the command
+/// would else put in place of torch's. Not where somebody put an allocator or a sanitizer before everything.
+int mode() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return RTLD_NOW | RTLD_LOCAL;
+#else
+  return RTLD_NOW | RTLD_LOCAL | (std::getenv("LD_PRELOAD") ? 0 : RTLD_DEEPBIND);
+#endif
+}
+
 /// A build finds torch where it was linked; an installed pare opens it first, so that the library finds it loaded.
 void* open_with_torch(const fs::path& library) {
-  if (void* handle = ::dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL)) return handle;
+  if (void* handle = ::dlopen(library.c_str(), mode())) return handle;
   std::string problem = ::dlerror();
   if (problem.find("libtorch") == std::string::npos && problem.find("libc10") == std::string::npos)
     throw Error("cannot be opened: " + problem, library.string(), "run ./quickstart again");
   const auto folders = torch_folders();
   for (const fs::path& folder : folders) {
-    if (::dlopen((folder / "lib" / "libtorch_cpu.so").c_str(), RTLD_NOW | RTLD_GLOBAL))
-      if (void* handle = ::dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL)) return handle;
+    if (::dlopen((folder / "lib" / "libtorch_cpu.so").c_str(), (mode() & ~RTLD_LOCAL) | RTLD_GLOBAL))
+      if (void* handle = ::dlopen(library.c_str(), mode())) return handle;
     problem = ::dlerror();
   }
   if (folders.empty()) throw Error("needs torch, which is not installed yet", "pare", "run: pare install-torch");

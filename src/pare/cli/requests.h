@@ -2,11 +2,14 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "pare/cluster/events.h"
 #include "pare/cluster/profile.h"
+#include "pare/graph/train_options.h"
 #include "pare/io/dataset.h"
 #include "pare/quantize/verb.h"
 #include "pare/study/study.h"
@@ -62,6 +65,13 @@ struct ProfileRequest {
   int rounds = 15;
 };
 
+/// What to train, which depends on whether the graph is a union whose graphs are classified.
+using GnnOptions = std::function<std::vector<graph::TrainOptions>(bool whole_graphs)>;
+struct GnnRequest {
+  std::filesystem::path graph;
+  GnnOptions options;
+};
+
 /// The functions of libpare_torch.so.
 struct TorchVerbs {
   void (*set_up)(const Global&);
@@ -70,6 +80,7 @@ struct TorchVerbs {
   study::Study (*generate)(const GenerateRequest&);
   std::vector<study::Study> (*report)(const ReportRequest&);
   cluster::Profile (*profile)(const ProfileRequest&);
+  std::optional<study::Study> (*train_gnn)(const GnnRequest&);  // nothing on ranks behind the first
 };
 
 }  // namespace pare::cli

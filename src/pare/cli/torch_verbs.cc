@@ -15,12 +15,14 @@
 #include "pare/cli/inspect.h"
 #include "pare/cli/requests.h"
 #include "pare/cluster/measure.h"
+#include "pare/graph/train_gnn.h"
 #include "pare/io/subset.h"
 #include "pare/model/fuse.h"
 #include "pare/model/onnx.h"
 #include "pare/quantize/verb.h"
 #include "pare/runtime/block_cache.h"
 #include "pare/runtime/generate.h"
+#include "pare/runtime/gloo.h"
 #include "pare/runtime/verb.h"
 #include "pare/text/byte_pair.h"
 
@@ -158,10 +160,21 @@ cluster::Profile profile(const ProfileRequest& request) {
   return cluster::measure(request.events, {.rounds = request.rounds});
 }
 
+std::optional<study::Study> train_gnn(const GnnRequest& request) {
+  const graph::Graph graph = graph::read_graph(request.graph);
+  const auto options = request.options(graph::classifies_graphs(graph));
+  const auto ranks = runtime::GlooGroup::from_environment();
+  if (ranks && ranks->rank() > 0) set_quiet(true);
+  study::Study study = graph::train(graph, options, ranks.get());
+  if (ranks) ranks->barrier();
+  if (ranks && ranks->rank() > 0) return std::nullopt;
+  return study;
+}
+
 }  // namespace
 
 extern "C" const TorchVerbs* pare_torch_verbs() {
-  static const TorchVerbs verbs{set_up, evaluate, quantize, generate, report, profile};
+  static const TorchVerbs verbs{set_up, evaluate, quantize, generate, report, profile, train_gnn};
   return &verbs;
 }
 

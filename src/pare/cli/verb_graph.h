@@ -5,5 +5,6 @@
 namespace pare::cli {
 
 void add_graph_tune(CLI::App& graph_verb, const Global& global);
+void add_graph_train(CLI::App& graph_verb, const Global& global);
 
 }  // namespace pare::cli

@@ -11,14 +11,16 @@
 #include "pare/base/stopwatch.h"
 #include "pare/base/temporary.h"
 #include "pare/cluster/cases.h"
-#include "pare/cluster/gloo.h"
-#include "pare/cluster/ranks.h"
 #include "pare/runtime/block_cache.h"
+#include "pare/runtime/gloo.h"
+#include "pare/runtime/ranks.h"
 
 namespace pare::cluster {
 namespace {
 
 using nlohmann::json;
+using runtime::GlooGroup;
+using runtime::Pending;
 
 constexpr int warm_up = 8;                           // rounds that are not counted: every buffer once
 constexpr double smallest_message = 1024, step = 4;  // of the sizes between
@@ -134,7 +136,7 @@ std::string processor() {
 Profile measure(const Events& events, const MeasureOptions& options) {
   check_runnable(events);
   const TemporaryFolder folder("pare-profile");
-  const auto said = run_ranks(2, [&](int rank) {
+  const auto said = runtime::run_ranks(2, [&](int rank) {
     runtime::use_block_cache();
     GlooGroup both(folder.path() / "store", "both", rank, 2);
     json out{{"operations", computation(events, options, both)},

@@ -33,13 +33,13 @@ std::vector<KernelPlan> layouts_to_try(const Shape& shape, const TuneOptions& op
       plans.push_back(plan);
       plan.window = 0;
     }
-    if (order == Order::natural && shape.tiles_columns && shape.columns * shape.row_bytes > 4 * all_caches &&
-        degree > 16) {
+    if (order == Order::natural && !options.same_sums && shape.tiles_columns &&
+        shape.columns * shape.row_bytes > 4 * all_caches && degree > 16) {
       plan.column_tiles = 4;
       plans.push_back(plan);
       plan.column_tiles = 1;
     }
-    if (!options.subgraphs || !shape.split_fits || shape.nonzeros == 0) continue;
+    if (!options.subgraphs || options.same_sums || !shape.split_fits || shape.nonzeros == 0) continue;
     for (const int block : {16, 128}) {
       const double share = inside(order, block);
       const double density = share * degree / block;

@@ -66,7 +66,7 @@ double Tuned::inside(Order of, int block) const {
 }
 
 const std::string& Tuned::structure() const {
-  if (structure_.empty()) structure_ = structure_hash(matrix_);
+  if (structure_.empty()) structure_ = structure_hash(matrix_) + (options_.same_sums ? "-same-sums" : "");
   return structure_;
 }
 

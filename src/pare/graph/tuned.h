@@ -16,6 +16,7 @@ struct TuneOptions {
   std::vector<Order> orders{Order::natural, Order::community};  // that may be chosen
   bool subgraphs = true;                                        // splits may be chosen
   bool exhaustive = false;  // measures every candidate at length, to see what the search misses
+  bool same_sums = false;   // only plans that add a row's edges in the same order: results do not depend on the choice
   bool remember = true;     // choices are looked for and kept on disk (cache.h)
 };
 

@@ -29,6 +29,7 @@ std::string layers(const Studies& studies);            // verb inspect
 std::string training(const Studies& studies);          // verbs cluster predict, cluster plan
 std::string pipelines(const Studies& studies);         // verb imaging compile
 std::string kernels(const Studies& studies);           // verb graph tune
+std::string graph_networks(const Studies& studies);    // verb graph train
 std::string all_candidates(const Studies& studies);
 std::string conditions(const Studies& studies);
 

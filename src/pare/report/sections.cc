@@ -14,6 +14,7 @@ const std::vector<Section>& sections() {
       {"Time and memory of training", "training", training},
       {"Image pipeline", "pipelines", pipelines},
       {"Aggregation over a graph", "kernels", kernels},
+      {"Networks on a graph", "graph-networks", graph_networks},
       {"All candidates", "candidates", all_candidates},
       {"Conditions", "conditions", conditions},
   };

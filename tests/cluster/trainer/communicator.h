@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "compute.h"
-#include "pare/cluster/gloo.h"
+#include "pare/runtime/gloo.h"
 #include "settings.h"
 
 namespace pare::cluster::trainer {
@@ -49,15 +49,15 @@ class Communicator {
 
   struct Expected {
     at::Tensor buffer;
-    Pending arrival;
+    runtime::Pending arrival;
   };
 
   Compute& compute_;
   Place place_;
   int stages_;
-  std::unique_ptr<GlooGroup> all_, tensor_, replicas_, pipeline_;
+  std::unique_ptr<runtime::GlooGroup> all_, tensor_, replicas_, pipeline_;
   std::map<int, Expected> expected_;  // by tag
-  std::vector<std::pair<at::Tensor, Pending>> sent_;
+  std::vector<std::pair<at::Tensor, runtime::Pending>> sent_;
   double seconds_ = 0;
 };
 

@@ -9,8 +9,8 @@
 #include "layer.h"
 #include "pare/base/error.h"
 #include "pare/base/temporary.h"
-#include "pare/cluster/ranks.h"
 #include "pare/runtime/block_cache.h"
+#include "pare/runtime/ranks.h"
 
 namespace pare::cluster::trainer {
 namespace {
@@ -159,7 +159,7 @@ Result gathered(const Settings& settings, const std::vector<std::string>& said) 
 Result train(const Settings& settings) {
   check_trainable(settings);
   const TemporaryFolder folder("pare-trainer");
-  const auto said = run_ranks(settings.strategy.devices(), [&](int rank) {
+  const auto said = runtime::run_ranks(settings.strategy.devices(), [&](int rank) {
     runtime::use_block_cache();
     return Trainer(settings, rank, folder.path() / "store").run().dump();
   });

@@ -1,4 +1,4 @@
-#include "pare/cluster/ranks.h"
+#include "pare/runtime/ranks.h"
 
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
@@ -16,7 +16,7 @@
 #include "pare/base/error.h"
 #include "pare/base/progress.h"
 
-namespace pare::cluster {
+namespace pare::runtime {
 namespace {
 
 std::vector<int> cores() {
@@ -137,4 +137,4 @@ std::vector<std::string> run_ranks(int count, const std::function<std::string(in
   return children.results();
 }
 
-}  // namespace pare::cluster
+}  // namespace pare::runtime

@@ -1,0 +1,136 @@
+#include "pare/graph/train_gnn.h"
+
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "pare/base/error.h"
+#include "pare/base/simd.h"
+#include "pare/graph/train_vertices.h"
+
+namespace pare::graph {
+namespace {
+
+using study::Better;
+using study::Json;
+using study::Provenance;
+
+struct Spread {
+  double mean = 0, deviation = 0;
+};
+Spread spread_of(const std::vector<Run>& runs, const auto& value) {
+  Spread s;
+  const auto n = static_cast<double>(runs.size());
+  for (const Run& run : runs) s.mean += value(run) / n;
+  for (const Run& run : runs) s.deviation += (value(run) - s.mean) * (value(run) - s.mean);
+  s.deviation = runs.size() > 1 ? std::sqrt(s.deviation / (n - 1)) : 0;
+  return s;
+}
+
+Json column(const std::vector<Epoch>& curve, double Epoch::*member, double unit = 1) {
+  Json out = Json::array();
+  for (const Epoch& e : curve) out.push_back(std::round(unit * e.*member * 1e5) / 1e5);
+  return out;
+}
+
+Json to_json(const Run& run, bool whole_graphs, bool validated) {
+  Json json{{whole_graphs ? "fold_seed" : "seed", run.seed}, {"epochs", run.curve.size()}, {"best_epoch", run.best + 1},
+            {"test_accuracy", 100 * run.test_accuracy},      {"epoch_ms", run.epoch_ms},   {"seconds", run.seconds}};
+  if (validated) json["validation_accuracy"] = 100 * run.validation_accuracy;
+  Json curve{{"training_loss", column(run.curve, &Epoch::training_loss)}};
+  if (validated) {
+    curve["validation_loss"] = column(run.curve, &Epoch::validation_loss);
+    curve["validation_accuracy"] = column(run.curve, &Epoch::validation_accuracy, 100);
+  }
+  if (whole_graphs) {
+    curve["test_accuracy"] = Json::array();
+    for (const double a : run.test_curve) curve["test_accuracy"].push_back(std::round(a * 1e7) / 1e5);
+  }
+  json["curve"] = std::move(curve);
+  return json;
+}
+
+Json decision_of(const TrainOptions& o, bool whole_graphs) {
+  Json d{{"method", name_of(o.model)}, {"layers", o.layers},     {"hidden", o.hidden},
+         {"dropout", o.dropout},       {"rate", o.rate},         {"weight_decay", o.weight_decay},
+         {"epochs", o.epochs},         {"patience", o.patience}, {"batch", o.batch}};
+  if (o.model == Model::gat) d["heads"] = o.heads;
+  if (o.model == Model::sage) d["aggregator"] = o.maximum ? "max" : "mean";
+  if (!o.fanouts.empty()) d["fanout"] = o.fanouts;
+  if (whole_graphs) {
+    d.erase("patience");
+    d["folds"] = o.folds;
+  } else {
+    d["seeds"] = o.seeds;
+  }
+  return d;
+}
+
+study::Candidate candidate_of(const TrainOptions& options, const std::vector<Run>& runs, bool whole_graphs) {
+  study::Candidate c{.name = name_of(options.model)};
+  c.decision = decision_of(options, whole_graphs);
+  const bool validated = !whole_graphs || options.nested;
+  const auto add = [&](const char* name, const Spread& s, double unit, const char* sign, Better better) {
+    study::Cost cost{name, unit * s.mean, sign, better, Provenance::measured};
+    if (runs.size() > 1) cost.spread = unit * s.deviation;
+    c.costs.push_back(std::move(cost));
+  };
+  add("test_accuracy", spread_of(runs, [](const Run& r) { return r.test_accuracy; }), 100, "%", Better::higher);
+  if (validated)
+    add("validation_accuracy", spread_of(runs, [](const Run& r) { return r.validation_accuracy; }), 100, "%",
+        Better::higher);
+  add("epoch_ms", spread_of(runs, [](const Run& r) { return r.epoch_ms; }), 1, "ms", Better::lower);
+  double seconds = 0;
+  for (const Run& run : runs) seconds += run.seconds;
+  c.costs.push_back({"seconds", seconds, "s", Better::lower, Provenance::measured});
+  Json all = Json::array();
+  for (const Run& run : runs) all.push_back(to_json(run, whole_graphs, validated));
+  c.details["runs"] = std::move(all);
+  return c;
+}
+
+}  // namespace
+
+bool classifies_graphs(const Graph& graph) { return graph.labels.empty() && !graph.graph_labels.empty(); }
+
+study::Study train(const Graph& graph, const std::vector<TrainOptions>& models, runtime::GlooGroup* ranks) {
+  const bool whole_graphs = classifies_graphs(graph);
+  for (const TrainOptions& options : models) check(options, whole_graphs);
+  if (whole_graphs && ranks)
+    throw UsageError("is for the vertices of one graph", "training by several ranks",
+                     "folds of graphs can be trained side by side with --seed");
+  study::Study study{.verb = "graph train", .workload = {"graph", graph.name, graph.hash}};
+  const TrainOptions& first = models.front();
+  study.conditions = {{"device", "cpu"},
+                      {"simd", simd_target()},
+                      {"threads", at::get_num_threads()},
+                      {"ranks", ranks ? ranks->size() : 1},
+                      {"seed", first.seed},
+                      {"task", whole_graphs ? "graphs" : "vertices"},
+                      {"spread_is", whole_graphs ? "standard deviation over folds" : "standard deviation over seeds"}};
+  if (whole_graphs) {
+    study.conditions["protocol"] = first.nested
+                                       ? "epoch of each fold chosen on the fold after it, which is not trained on"
+                                       : "epoch chosen on the mean test accuracy over folds (Xu et al. 2019)";
+  } else {
+    study.conditions["split"] = graph.training.empty()
+                                    ? "20 training and 30 validation vertices of each class, drawn anew for each seed"
+                                    : "the file's";
+  }
+  for (const TrainOptions& options : models) {
+    const auto runs = whole_graphs ? train_graphs(graph, options) : train_vertices(graph, options, ranks);
+    study.candidates.push_back(candidate_of(options, runs, whole_graphs));
+  }
+  // chosen by what was not the test, where there is such a thing
+  const auto quality = [&](const study::Candidate& c) {
+    const study::Cost* cost = c.cost("validation_accuracy");
+    return cost ? cost->value : 0;
+  };
+  study.chosen = std::ranges::max_element(study.candidates, {}, quality)->name;
+  study::mark_front(study, {"test_accuracy", "epoch_ms"});
+  return study;
+}
+
+}  // namespace pare::graph

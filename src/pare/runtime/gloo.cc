@@ -1,0 +1,119 @@
+#include "pare/runtime/gloo.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <torch/csrc/distributed/c10d/FileStore.hpp>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+
+#include "pare/base/error.h"
+
+namespace pare::runtime {
+namespace {
+
+using Options = c10::intrusive_ptr<c10d::ProcessGroupGloo::Options>;
+
+Options over(std::shared_ptr<gloo::transport::Device> device) {
+  auto options = c10d::ProcessGroupGloo::Options::create();
+  options->threads = 1;
+  options->devices.push_back(std::move(device));
+  return options;
+}
+
+Options on_this_machine() { return over(c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")); }
+
+Pending pending(c10::intrusive_ptr<c10d::Work> work) {
+  return [work] { work->wait(); };
+}
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  if (!value || !*value) throw Error("is not set", name, "start the ranks with torchrun, or without RANK");
+  return value;
+}
+
+int number_from_environment(const char* name, int least, int most) {
+  const std::string text = variable(name);
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < least || value > most)
+    throw Error(fmt::format("is '{}', no number from {} to {}", printable(text), least, most), name);
+  return value;
+}
+
+}  // namespace
+
+struct GlooGroup::Torch {
+  Torch(c10::intrusive_ptr<c10d::Store> store, int rank, int size, Options options)
+      : gloo(std::move(store), rank, size, std::move(options)) {}
+
+  c10d::ProcessGroupGloo gloo;
+
+  void all_reduce(at::Tensor x, c10d::ReduceOp how) {
+    std::vector<at::Tensor> tensors{std::move(x)};
+    c10d::AllreduceOptions options;
+    options.reduceOp = how;
+    gloo.allreduce(tensors, options)->wait();
+  }
+};
+
+GlooGroup::GlooGroup(std::unique_ptr<Torch> torch, int rank, int size)
+    : rank_(rank), size_(size), torch_(std::move(torch)) {}
+// the store is shared by groups of several sizes: -1 leaves its file to whoever made the folder
+GlooGroup::GlooGroup(const std::filesystem::path& store, const std::string& name, int rank, int size)
+    : GlooGroup(std::make_unique<Torch>(c10::make_intrusive<c10d::PrefixStore>(
+                                            name, c10::make_intrusive<c10d::FileStore>(store.string(), -1)),
+                                        rank, size, on_this_machine()),
+                rank, size) {}
+
+std::unique_ptr<GlooGroup> GlooGroup::from_environment() {
+  if (!std::getenv("RANK") && !std::getenv("WORLD_SIZE")) return nullptr;
+  constexpr int most_ranks = 1 << 16;
+  const int size = number_from_environment("WORLD_SIZE", 1, most_ranks);
+  const int rank = number_from_environment("RANK", 0, size - 1);
+  if (size == 1) return nullptr;
+  const std::string address = variable("MASTER_ADDR");
+  c10d::TCPStoreOptions options;
+  options.port = static_cast<std::uint16_t>(number_from_environment("MASTER_PORT", 1, 65535));
+  // torchrun itself may keep the store
+  const char* agent = std::getenv("TORCHELASTIC_USE_AGENT_STORE");
+  options.isServer = rank == 0 && !(agent && std::string(agent) == "True");
+  options.numWorkers = static_cast<std::size_t>(size);
+  options.waitWorkers = false;
+  options.timeout = std::chrono::minutes(2);
+  const bool here = address == "localhost" || address == "127.0.0.1" || address == "::1";
+  try {
+    auto store = c10::make_intrusive<c10d::PrefixStore>("pare", c10::make_intrusive<c10d::TCPStore>(address, options));
+    auto torch = std::make_unique<Torch>(
+        std::move(store), rank, size, here ? on_this_machine() : over(c10d::ProcessGroupGloo::createDefaultDevice()));
+    return std::unique_ptr<GlooGroup>(new GlooGroup(std::move(torch), rank, size));
+  } catch (const c10::Error& e) {
+    throw Error(printable(e.what_without_backtrace(), 200), fmt::format("rank {} of {}", rank, size),
+                fmt::format("do all ranks run, and does {} answer?", printable(address)));
+  }
+}
+
+GlooGroup::~GlooGroup() = default;
+
+void GlooGroup::sum(at::Tensor x) { torch_->all_reduce(std::move(x), c10d::ReduceOp::SUM); }
+void GlooGroup::most(at::Tensor x) { torch_->all_reduce(std::move(x), c10d::ReduceOp::MAX); }
+void GlooGroup::gather(at::Tensor all, at::Tensor part) { torch_->gloo.all_gather_single(all, part)->wait(); }
+void GlooGroup::reduce_scatter(at::Tensor part, at::Tensor all) {
+  torch_->gloo.reduce_scatter_single(part, all)->wait();
+}
+void GlooGroup::barrier() { torch_->gloo.barrier()->wait(); }
+
+Pending GlooGroup::send(const at::Tensor& x, int to, int tag) {
+  std::vector<at::Tensor> tensors{x};
+  return pending(torch_->gloo.send(tensors, to, tag));
+}
+
+Pending GlooGroup::receive(const at::Tensor& x, int from, int tag) {
+  std::vector<at::Tensor> tensors{x};
+  return pending(torch_->gloo.recv(tensors, from, tag));
+}
+
+}  // namespace pare::runtime

@@ -1,0 +1,151 @@
+"""pare graph train as a user meets it: on small graphs, by two ranks as by one, and one clear line for bad input."""
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import numpy as np
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+from command import PARE, CommandTest, pare
+
+sys.argv.pop(1)
+ASSETS = os.environ.get("PARE_ASSETS")
+
+
+def communities(path, n=240, classes=3, seed=0, **changes):
+    """Vertices mostly joined to their own class, with words of it: arrays of the gnn-benchmark format."""
+    random = np.random.default_rng(seed)
+    labels = np.sort(random.integers(0, classes, n))
+    near = random.random((n, n)) < np.where(labels[:, None] == labels[None, :], 0.06, 0.005)
+    near = np.triu(near, 1)
+    adjacency = (near | near.T).astype(np.float32)
+    words = (random.random((n, 8 * classes)) < np.where(np.repeat(np.arange(classes), 8) == labels[:, None], 0.3, 0.1))
+    arrays = {"labels": labels.astype(np.int64)}
+    for name, full in (("adj", adjacency), ("attr", words.astype(np.float32))):
+        arrays[f"{name}_indptr"] = np.concatenate([[0], np.cumsum((full != 0).sum(1))]).astype(np.int32)
+        arrays[f"{name}_indices"] = np.nonzero(full)[1].astype(np.int32)
+        arrays[f"{name}_data"] = full[full != 0]
+        arrays[f"{name}_shape"] = np.array(full.shape)
+    arrays.update(changes)
+    np.savez(path, **{k: v for k, v in arrays.items() if v is not None})
+
+
+def study(run):
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+class Train(CommandTest):
+    @classmethod
+    def setUpClass(cls):
+        cls.temporary = tempfile.TemporaryDirectory()
+        cls.folder = pathlib.Path(cls.temporary.name)
+        cls.graph = cls.folder / "communities.npz"
+        communities(cls.graph)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.temporary.cleanup()
+
+    def test_all_models(self):
+        out = self.folder / "out"
+        run = study(pare("graph", "train", self.graph, "--model", "gcn,sage,gat,gin", "--epochs", 30, "--seeds", 2,
+                         "--hidden", 8, "--json", "-o", out))
+        self.assertEqual(run, json.loads((out / "study.json").read_text()))
+        self.assertEqual([c["name"] for c in run["candidates"]], ["gcn", "sage", "gat", "gin"])
+        for c in run["candidates"]:
+            self.assertEqual(set(c["costs"]), {"test_accuracy", "validation_accuracy", "epoch_ms", "seconds"})
+            self.assertGreater(c["costs"]["test_accuracy"]["value"], 60, c["name"])
+            tests = [r["test_accuracy"] for r in c["details"]["runs"]]
+            self.assertAlmostEqual(c["costs"]["test_accuracy"]["value"], np.mean(tests))
+            self.assertAlmostEqual(c["costs"]["test_accuracy"]["spread"], np.std(tests, ddof=1))
+            for r in c["details"]["runs"]:
+                self.assertEqual(len(r["curve"]["validation_loss"]), r["epochs"])
+        best = max(run["candidates"], key=lambda c: c["costs"]["validation_accuracy"]["value"])
+        self.assertEqual(run["chosen"], best["name"])
+        page = pare("report", out / "study.json", "-o", self.folder / "page")
+        self.assertEqual(page.returncode, 0, page.stderr)
+        html = next((self.folder / "page").glob("*.html")).read_text()
+        for words in ("Networks on a graph", "Accuracy while learning", "Loss while learning"):
+            self.assertIn(words, html)
+
+    def test_repeats(self):
+        arguments = ("graph", "train", self.graph, "--epochs", 8, "--fanout", "4,4", "--batch", 20, "--json")
+        curves = [study(pare(*arguments, "--seed", s))["candidates"][0]["details"]["runs"][0]["curve"]
+                  for s in (1, 1, 2)]
+        self.assertEqual(curves[0], curves[1])
+        self.assertNotEqual(curves[0], curves[2])
+
+    def ranks(self, arguments, count):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        running = [
+            subprocess.Popen([PARE, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                             env={**os.environ, "RANK": str(r), "WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1",
+                                  "MASTER_PORT": str(port)})
+            for r in range(count)
+        ]
+        out = [process.communicate(timeout=300) for process in running]
+        for process, (_, errors) in zip(running, out):
+            self.assertEqual(process.returncode, 0, errors)
+        return [stdout for stdout, _ in out]
+
+    def test_two_ranks_train_as_one(self):
+        arguments = ("graph", "train", self.graph, "--model", "sage", "--epochs", 6, "--fanout", "5,5", "--batch", 16,
+                     "--dropout", 0, "--threads", 1, "--json")
+        one = study(pare(*arguments))
+        first, second = self.ranks(arguments, 2)
+        self.assertEqual(second, "")  # one of them tells
+        two = json.loads(first)
+        self.assertEqual((one["conditions"]["ranks"], two["conditions"]["ranks"]), (1, 2))
+        curve = lambda s, key: s["candidates"][0]["details"]["runs"][0]["curve"][key]
+        np.testing.assert_allclose(curve(two, "training_loss"), curve(one, "training_loss"), atol=2e-4)
+        np.testing.assert_allclose(curve(two, "validation_loss"), curve(one, "validation_loss"), atol=2e-4)
+
+    def test_torchrun(self):
+        torchrun = pathlib.Path(sys.executable).parent / "torchrun"
+        if not torchrun.exists():
+            self.skipTest("no torchrun")
+        run = subprocess.run(
+            [torchrun, "--standalone", "--no-python", "--nproc-per-node", "2", PARE, "graph", "train", self.graph,
+             "--epochs", "3", "--batch", "16", "--json"], capture_output=True, text=True, timeout=300)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertEqual(json.loads(run.stdout)["conditions"]["ranks"], 2)
+
+    def test_refused(self):
+        bad = self.folder / "bad.npz"
+        train = lambda *more: pare("graph", "train", bad, "--epochs", 2, *more)
+        communities(bad, labels=None)
+        self.refused(train(), 1, "labels")
+        communities(bad, train_ids=np.array([0, 1]), val_ids=np.array([2]))
+        self.refused(train(), 1, "test")
+        communities(bad)
+        self.refused(train("--model", "gnn"), 2, "gnn", "gcn, gin, sage, gat")
+        self.refused(train("--model", "gcn,gcn"), 2, "twice")
+        self.refused(train("--fanout", "3"), 2, "--fanout", "2 layers")
+        self.refused(train("--dropout", "1.5"), 2, "--dropout")
+        self.refused(train("--fanout", "x"), 2, "--fanout")
+        self.refused(pare("graph", "train", self.folder / "none.npz"), 1, "none.npz")
+        (self.folder / "cut.npz").write_bytes(bad.read_bytes()[:5000])
+        self.refused(pare("graph", "train", self.folder / "cut.npz"), 1, "cut.npz")
+        wrong = {**os.environ, "RANK": "0", "WORLD_SIZE": "2"}
+        for changes, word in ({}, "MASTER_ADDR"), ({"WORLD_SIZE": "x"}, "WORLD_SIZE"), ({"RANK": "2"}, "RANK"):
+            run = subprocess.run([PARE, "graph", "train", bad], capture_output=True, text=True, env={**wrong, **changes})
+            self.refused(run, 1, word)
+
+    def test_cora(self):
+        if not ASSETS:
+            print("test_cora is skipped: PARE_ASSETS is not set", file=sys.stderr)
+            self.skipTest("PARE_ASSETS is not set")
+        run = study(pare("graph", "train", pathlib.Path(ASSETS) / "graphs" / "cora.npz", "--seeds", 3, "--json"))
+        self.assertGreater(run["candidates"][0]["costs"]["test_accuracy"]["value"], 79.5)
+
+
+if __name__ == "__main__":
+    unittest.main()
