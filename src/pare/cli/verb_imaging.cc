@@ -36,6 +36,7 @@ void add_imaging(CLI::App& app, const Global& global) {
                             {"pare imaging run --help", "pare imaging compile --help"});
   verb->require_subcommand(1);
   add_imaging_run(*verb, global);
+  add_imaging_extract(*verb, global);
   add_imaging_compile(*verb, global);
 }
 

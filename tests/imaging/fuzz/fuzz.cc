@@ -6,7 +6,9 @@
 
 #include "pare/base/error.h"
 #include "pare/imaging/interpret.h"
+#include "pare/imaging/network.h"
 #include "pare/imaging/parse.h"
+#include "pare/model/onnx.h"
 
 namespace pare::imaging {
 
@@ -42,6 +44,19 @@ void pipe(std::string_view bytes) {
       if (code < all.low || code > all.high) __builtin_trap();
     ++output;
   }
+}
+
+/// What is a chain gives text that is a pipeline, or one that is refused.
+void network(std::string_view bytes) {
+  Chain chain = take_chain(model::parse_onnx(bytes, "fuzz"), {});
+  std::vector<int> channels;
+  for (int c = 0; c < chain.layers.back().outputs; ++c) channels.push_back(c);
+  keep_channels(chain, channels);
+  if (!chain.from_image) return;
+  const auto count = static_cast<std::size_t>(chain.channels);
+  const Normalisation normalisation{std::vector<double>(count, 0.3), std::vector<double>(count, 0.5)};
+  const IntegerChain integers = to_integers(chain, normalisation, bounds(chain, normalisation), {});
+  parse_pipeline(to_text(chain, integers), "fuzz", "fuzz");
 }
 
 }  // namespace pare::imaging
