@@ -95,13 +95,22 @@ void join(const Job& job, const std::vector<Piece>& pieces, std::vector<float>& 
   }
 }
 
+/// Whether every vector of the result lies at a multiple of its size, as stores past the caches must.
+bool all_aligned(const Job& job) {
+  const auto bytes = static_cast<std::int64_t>(bytes_of(job.y.type));
+  return reinterpret_cast<std::uintptr_t>(job.y.data) % 64 == 0 && job.y.stride * bytes % 64 == 0 &&
+         job.x.width / job.weights.heads * bytes % 64 == 0;
+}
+
 }  // namespace
 
 int usual_prefetch(std::int64_t row_bytes) {
   return static_cast<int>(std::clamp<std::int64_t>(2048 / std::max<std::int64_t>(row_bytes, 1), 2, 16));
 }
 
-void run(const Job& job) {
+void run(const Job& given) {
+  Job job = given;
+  job.tactics.stream = job.tactics.stream && all_aligned(job);
   assert(job.weights.heads > 0 && job.x.width % job.weights.heads == 0 && job.y.width == job.x.width);
   if (job.layout.rows == 0 || job.x.width == 0) return;
   ready_simd();

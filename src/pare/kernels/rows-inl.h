@@ -87,6 +87,8 @@ struct LocalColumns {
   HWY_INLINE std::int64_t at(std::int64_t e) const { return member ? member[local[e]] : first + local[e]; }
 };
 
+constexpr std::int64_t longest_sum = 512;  // edges
+
 /// A panel of NV vectors of one row's features.
 template <class D, int NV>
 struct Panel {
@@ -326,9 +328,23 @@ void panel_rows(D d, const Job& job, std::int64_t first, std::int64_t last, cons
           panel.v[i] =
               hn::LoadU(d, static_cast<const float*>(job.y.data) + row * job.y.stride + slice.f + i * hn::Lanes(d));
       if (intra) add_intra<Of>(d, job, x, slice, p, panel);
-      add_edges<Of>(d, x, job.x.stride, where, weight, e, next, end, job.tactics.prefetch, panel);
+      // long sums in two steps, as rounding grows with their length
+      Panel<D, NV> total;
+      const bool is_long = next - e > longest_sum;
+      if (is_long) total.clear(d);
+      for (;;) {
+        const std::int64_t stop = std::min(next, e + longest_sum);
+        add_edges<Of>(d, x, job.x.stride, where, weight, e, stop, end, job.tactics.prefetch, panel);
+        e = stop;
+        if (!is_long) break;
+        total.add(panel);
+        panel.clear(d);
+        if (e == next) {
+          panel = total;
+          break;
+        }
+      }
       finish_row(d, job, row, slice.f, panel);
-      e = next;
     }
   });
 }

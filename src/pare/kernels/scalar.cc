@@ -47,7 +47,7 @@ float weight_of(const Job& job, const Edges& edges, std::int64_t e, std::int64_t
 
 float sum_of(const Job& job, std::int64_t place, std::int64_t f) {
   const Layout& layout = job.layout;
-  float sum = 0;
+  double sum = 0;  // the vectors add long sums in steps
   const auto adds = [&](const Edges& edges) {
     return [&](std::int64_t e, std::int64_t column) {
       sum += weight_of(job, edges, e, column, f) * load(job.x, column, f);
@@ -65,7 +65,7 @@ float sum_of(const Job& job, std::int64_t place, std::int64_t f) {
     for (std::int64_t e = layout.block_begin[block]; e < layout.block_begin[block + 1]; ++e)
       if (layout.row_in_block[e] == place % layout.block) adds(layout.inter)(e, layout.inter.column[e]);
   }
-  return sum;
+  return static_cast<float>(sum);
 }
 
 float most_of(const Job& job, std::int64_t place, std::int64_t f) {
@@ -113,11 +113,12 @@ void rows(const Job& job, std::int64_t first, std::int64_t last) {
 void partial(const Job& job, std::int64_t first, std::int64_t last, float* sums) {
   const Edges& inter = job.layout.inter;
   for (std::int64_t f = 0; f < job.x.width; ++f) {
-    sums[f] = 0;
+    double sum = 0;
     for (std::int64_t e = first; e < last; ++e) {
       const std::int64_t column = inter.column[e];
-      sums[f] += weight_of(job, inter, e, column, f) * load(job.x, column, f);
+      sum += weight_of(job, inter, e, column, f) * load(job.x, column, f);
     }
+    sums[f] = static_cast<float>(sum);
   }
 }
 

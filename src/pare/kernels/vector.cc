@@ -33,7 +33,10 @@ void Finish(const Job& job, std::int64_t place, const float* sums) { scalar::fin
 #else
 #include "pare/kernels/rows-inl.h"
 
-void Rows(const Job& job, std::int64_t first, std::int64_t last) { by_type(job, RowsOf{&job, first, last}); }
+void Rows(const Job& job, std::int64_t first, std::int64_t last) {
+  by_type(job, RowsOf{&job, first, last});
+  if (job.tactics.stream) hwy::FlushStream();
+}
 
 void Partial(const Job& job, std::int64_t first, std::int64_t last, float* sums) {
   by_type(job, PartialOf{&job, first, last, sums});
