@@ -22,3 +22,11 @@ need_environment bench_dgl "--no-deps" dgl==2.1.0 torch==2.2.1 torchdata==0.7.1 
   requests==2.32.3 urllib3==2.2.3 idna==3.10 certifi==2024.8.30 charset-normalizer==3.4.0 psutil==6.1.0 tqdm==4.67.0 \
   pandas==2.2.3 python-dateutil==2.9.0.post0 pytz==2024.2 six==1.16.0 tzdata==2024.2 pyyaml==6.0.2 \
   pydantic==2.9.2 pydantic-core==2.23.4 annotated-types==0.7.0
+
+# PyTorch Geometric's SparseTensor has no wheel on PyPI; compiling it takes half an hour on two cores. peers.py uses it where it
+# is there.
+if [ "${1:-}" = --sparse-tensor ] && ! "$deps/bench_pyg/bin/python" -c 'import torch_sparse' 2>/dev/null; then
+  say "compiling torch_scatter and torch_sparse"
+  "$deps/bench_pyg/bin/pip" install -q --no-deps wheel==0.45.1
+  FORCE_CUDA=0 "$deps/bench_pyg/bin/pip" install -q --no-deps --no-build-isolation torch_scatter==2.1.2 torch_sparse==0.6.18
+fi

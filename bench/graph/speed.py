@@ -14,11 +14,11 @@ import argparse
 import json
 import os
 import pathlib
-import subprocess
+import sys
 import tempfile
+import time
 
 import numpy as np
-import scipy.sparse
 
 import workers as w
 
@@ -58,7 +58,6 @@ def processor():
 
 def copy_bandwidth():
     """Bytes read and written a second by a copy that no cache holds, the best of some; of one thread."""
-    import time
     a = np.ones(1 << 26, np.float32)
     b = np.empty_like(a)
     best = 0
@@ -71,6 +70,10 @@ def copy_bandwidth():
 
 def compulsory_bytes(a, width, weighted):
     return a.nnz * (8 if weighted else 4) + 4 * a.shape[0] + 8 * a.shape[0] * width
+
+
+def note(*words):
+    print(*words, file=sys.stderr, flush=True)
 
 
 class Run:
@@ -181,13 +184,14 @@ def main():
                 rows = []
                 for file in graphs(arguments):
                     a = w.symmetric_ones(w.read_matrix(file))
+                    note(file.stem, product, threads)
                     rows += run.graph(file.stem, product, w.normalised(a) if product == "gcn" else a, folder)
+                    every = [*every, *run.rows[len(run.rows) - len(widths):]]
+                    if arguments.json:
+                        pathlib.Path(arguments.json).write_text(json.dumps(every, indent=1))
                 table(rows, widths, threads, product)
                 summary(rows, bandwidth)
         run.close()
-        every += run.rows
-        if arguments.json:
-            pathlib.Path(arguments.json).write_text(json.dumps(every, indent=1))
 
 
 if __name__ == "__main__":

@@ -114,9 +114,9 @@ class Times:
         return min((path for n, path in self.seconds if n == name), key=lambda path: self.median(name, path))
 
 
-def race(workers, paths, rounds, least_s, quiet_s=0.02):
+def race(workers, paths, rounds, least_s, quiet_s=0.02, keep=()):
     """Times every path of every worker in turns; after the first round only each worker's fastest three, after the second its
-    fastest one. Noise hits all alike, since turns are short."""
+    fastest one (of those in `keep`: all, always). Noise hits all alike, since turns are short."""
     times = Times()
     paths = {worker.name: list(paths[worker.name]) for worker in workers}
     for round_number in range(rounds):
@@ -129,7 +129,7 @@ def race(workers, paths, rounds, least_s, quiet_s=0.02):
                 times.add(worker, path, worker.ask("time", path=path, least_s=least_s)["seconds"])
             time.sleep(0.22 if worker.name == "mkl" else 0)
         if round_number < 2:
-            for name in paths:
+            for name in set(paths) - set(keep):
                 paths[name].sort(key=lambda path: times.minimum(name, path))
                 paths[name] = paths[name][:3 if round_number == 0 else 1]
     return times
