@@ -28,6 +28,7 @@ void add_install_torch(CLI::App& app, const Global& global);
 void add_generate(CLI::App& app, const Global& global);
 void add_cluster(CLI::App& app, const Global& global);
 void add_imaging(CLI::App& app, const Global& global);
+void add_graph(CLI::App& app, const Global& global);
 void add_report(CLI::App& app, const Global& global);
 
 /// Adds --data, --training, --mean, --std, --size, --resize, --layout, --vocabulary and the like, --samples, --batch.

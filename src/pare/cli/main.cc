@@ -48,6 +48,7 @@ int run(int argc, char** argv) {
   cli::add_generate(app, global);
   cli::add_cluster(app, global);
   cli::add_imaging(app, global);
+  cli::add_graph(app, global);
   cli::add_install_torch(app, global);
   // for the build, which installs them
   app.add_flag_callback("--man-page",

@@ -93,31 +93,38 @@ Planted planted_graph(const PlantedOptions& o) {
                          [](std::size_t v) { return static_cast<std::int32_t>(v); });
 
   Planted out;
-  out.adjacency = from_edges(o.vertices, o.vertices, {});
+  out.community_of.resize(vertices);
+  for (std::size_t v = 0; v < vertices; ++v) out.community_of[number[v]] = place_community[v];
+  Adjacency& a = out.adjacency;
+  a = from_edges(o.vertices, o.vertices, {});
+  const auto wanted_inside = static_cast<std::int64_t>(std::llround(o.inside * static_cast<double>(o.edges)));
   for (std::int64_t there = 0; there < o.edges - o.edges / 100;) {
     std::vector<Edge> edges;
-    const std::int64_t missing = o.edges - there;
-    edges.reserve(static_cast<std::size_t>(missing + there) * 2);
-    for (std::int64_t r = 0; r < out.adjacency.rows(); ++r)
-      for (std::int64_t e = out.adjacency.begin[r]; e < out.adjacency.begin[r + 1]; ++e)
-        edges.push_back({static_cast<std::int32_t>(r), out.adjacency.column[e]});
+    edges.reserve(static_cast<std::size_t>(o.edges) * 2);
+    std::int64_t inside = 0;
+    for (std::int64_t r = 0; r < a.rows(); ++r)
+      for (std::int64_t e = a.begin[r]; e < a.begin[r + 1]; ++e) {
+        edges.push_back({static_cast<std::int32_t>(r), a.column[e]});
+        inside += out.community_of[r] == out.community_of[a.column[e]];
+      }
+    inside /= 2;
+    const std::int64_t missing = o.edges - there,
+                       missing_inside = std::clamp<std::int64_t>(wanted_inside - inside, 0, missing);
     for (std::int64_t e = 0; e < missing; ++e) {
       const std::int32_t u = anywhere.draw(0, vertices, random);
       const auto c = static_cast<std::size_t>(place_community[u]);
-      const std::int32_t v = random.uniform() < o.inside ? within.draw(first[c], first[c + 1], random)
-                                                         : anywhere.draw(0, vertices, random);
+      const std::int32_t v =
+          e < missing_inside ? within.draw(first[c], first[c + 1], random) : anywhere.draw(0, vertices, random);
       if (u == v) continue;
       edges.push_back({number[u], number[v]});
       edges.push_back({number[v], number[u]});
     }
-    out.adjacency = from_edges(o.vertices, o.vertices, std::move(edges));
-    out.adjacency.weight = {};
-    const std::int64_t now = out.adjacency.nonzeros() / 2;
+    a = from_edges(o.vertices, o.vertices, std::move(edges));
+    a.weight = {};
+    const std::int64_t now = a.nonzeros() / 2;
     if (now - there < missing / 4) break;
     there = now;
   }
-  out.community_of.resize(vertices);
-  for (std::size_t v = 0; v < vertices; ++v) out.community_of[number[v]] = place_community[v];
   return out;
 }
 

@@ -23,14 +23,21 @@ constexpr std::array<std::pair<Order, const char*>, 6> names{{
     {Order::metis, "metis"},
 }};
 
-/// Every edge both ways, without weights and self loops.
-Adjacency structure_of(const Adjacency& a) {
-  Adjacency plain;
-  plain.columns = a.columns;
-  plain.begin = a.begin;
-  plain.column = a.column;
-  plain = without_self_loops(plain);
-  return is_symmetric(plain) ? plain : symmetric(plain);
+/// Every edge both ways, without weights and self loops: the matrix itself where it is that, else `made`.
+const Adjacency& structure_of(const Adjacency& a, Adjacency& made) {
+  bool loops = false;
+  for (std::int64_t r = 0; r < a.rows() && !loops; ++r)
+    loops = std::binary_search(a.column.begin() + a.begin[r], a.column.begin() + a.begin[r + 1],
+                               static_cast<std::int32_t>(r));
+  const Adjacency* now = &a;
+  if (loops || !a.weight.empty()) {
+    made = loops ? without_self_loops(a) : a;
+    made.weight = {};
+    now = &made;
+  }
+  if (is_symmetric(*now)) return *now;
+  made = symmetric(*now);
+  return made;
 }
 
 std::vector<std::int32_t> counted(std::int64_t count) {
@@ -58,6 +65,7 @@ std::vector<std::int32_t> by_degree(const Adjacency& a, bool most_first) {
 
 std::vector<std::int32_t> order_of(const Adjacency& a, Order order, const OrderOptions& options) {
   assert(a.rows() == a.columns);
+  Adjacency made;
   switch (order) {
     case Order::natural: return counted(a.rows());
     case Order::random: {
@@ -66,10 +74,10 @@ std::vector<std::int32_t> order_of(const Adjacency& a, Order order, const OrderO
                              [](std::size_t v) { return static_cast<std::int32_t>(v); });
       return out;
     }
-    case Order::degree: return inverse(by_degree(structure_of(a), true));
-    case Order::rcm: return inverse(reverse_cuthill_mckee(structure_of(a)));
-    case Order::community: return inverse(by_community(structure_of(a)));
-    case Order::metis: return inverse(by_metis(structure_of(a), options.block, options.seed));
+    case Order::degree: return inverse(by_degree(structure_of(a, made), true));
+    case Order::rcm: return inverse(reverse_cuthill_mckee(structure_of(a, made)));
+    case Order::community: return inverse(by_community(structure_of(a, made)));
+    case Order::metis: return inverse(by_metis(structure_of(a, made), options.block, options.seed));
   }
   std::abort();
 }

@@ -13,8 +13,9 @@ enum class Order {
   random,     // the lower bound of locality
   degree,     // most neighbours first
   rcm,        // reverse Cuthill-McKee
-  community,  // communities by merging, written out depth first (Rabbit order, Arai et al., IPDPS 2016)
-  metis,      // METIS k-way into parts of `block` vertices
+  community,  // communities by merging, written out depth first (Rabbit order, Arai et al., IPDPS 2016), then vertices
+              // moved to where blocks of 128 hold more edges
+  metis,      // METIS k-way into parts of `block` vertices, evened out: blocks of that size are parts
 };
 
 struct OrderOptions {

@@ -1,12 +1,13 @@
-// Parts of a given size by METIS (Karypis and Kumar 1998), one after the other, vertices of a part in their old order.
+// Parts of a given size by METIS (Karypis and Kumar 1998), evened out to that size, one after the other; vertices of a
+// part in their old order.
 #include <fmt/format.h>
 #include <metis.h>
 
-#include <algorithm>
 #include <limits>
 #include <mutex>
 
 #include "pare/base/error.h"
+#include "pare/graph/blocks.h"
 #include "pare/graph/orders.h"
 
 namespace pare::graph {
@@ -20,6 +21,7 @@ std::vector<std::int32_t> by_metis(const Adjacency& a, std::int64_t block, std::
     throw Error(fmt::format("counts in 32 bits, the graph has {} nonzeros", a.nonzeros()), "order 'metis'",
                 "choose the order 'community'");
   const std::int64_t parts = (a.rows() + block - 1) / block;
+  if (parts == 0) return {};
   std::vector<idx_t> part(static_cast<std::size_t>(a.rows()), 0);
   if (parts > 1) {
     auto vertices = static_cast<idx_t>(a.rows()), constraints = idx_t{1}, count = static_cast<idx_t>(parts),
@@ -37,12 +39,9 @@ std::vector<std::int32_t> by_metis(const Adjacency& a, std::int64_t block, std::
       throw Error(code == METIS_ERROR_MEMORY ? "ran out of memory" : fmt::format("failed with code {}", code),
                   "order 'metis'", "choose the order 'community'");
   }
-  std::vector<std::int64_t> next(static_cast<std::size_t>(parts) + 1, 0);
-  for (const idx_t p : part) ++next[p + 1];
-  for (std::size_t p = 1; p < next.size(); ++p) next[p] += next[p - 1];
-  std::vector<std::int32_t> old_of(part.size());
-  for (std::size_t v = 0; v < part.size(); ++v) old_of[next[part[v]]++] = static_cast<std::int32_t>(v);
-  return old_of;
+  std::vector<std::int32_t> block_of(part.begin(), part.end());
+  even_out(a, block_of, block);
+  return listed(block_of);
 }
 
 }  // namespace pare::graph

@@ -37,7 +37,7 @@ void check_vertices(std::uint64_t vertices, std::uint64_t file_bytes, const std:
   if (vertices > most)
     throw Error(fmt::format("has {} vertices, pare numbers at most {}", vertices, most), where,
                 "split the graph, or renumber the vertices that have edges from 0");
-  constexpr std::uint64_t free = std::uint64_t{1} << 22, a_byte = 64;
+  constexpr std::uint64_t free = std::uint64_t{1} << 20, a_byte = 64;
   if (vertices > free && (vertices - free) / a_byte > file_bytes)
     throw Error(fmt::format("has {} vertices in {} bytes, so nearly none has an edge", vertices, file_bytes), where,
                 "renumber the vertices that have edges from 0");

@@ -87,7 +87,9 @@ Graph parse_matrix_market(std::string_view bytes, const std::string& where) {
 
   Graph graph;
   graph.adjacency = from_edges(rows, rows, std::move(edges));
-  graph.symmetric = is_symmetric(graph.adjacency);
+  // sums of weights may round otherwise on the two sides; ones cannot
+  const bool surely = banner.symmetry == Symmetry::symmetric && graph.adjacency.weight.empty();
+  graph.symmetric = surely || is_symmetric(graph.adjacency);
   return graph;
 }
 

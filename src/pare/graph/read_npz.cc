@@ -124,7 +124,11 @@ Adjacency read_adjacency(const Fields& fields) {
 }  // namespace
 
 Graph parse_npz(std::string_view bytes, const std::string& where) {
-  const Fields fields(io::parse_npz(bytes, where), bytes.size(), where);
+  return graph_of_arrays(io::parse_npz(bytes, where), bytes.size(), where);
+}
+
+Graph graph_of_arrays(std::map<std::string, io::Array> arrays, std::uint64_t file_bytes, const std::string& where) {
+  const Fields fields(std::move(arrays), file_bytes, where);
   Graph graph;
   graph.adjacency = read_adjacency(fields);
   must_be_square(graph.adjacency, where);

@@ -1,9 +1,13 @@
 #include "pare/graph/tuned.h"
 
 #include <numeric>
+#include <optional>
 
 #include "pare/base/parallel.h"
 #include "pare/base/stopwatch.h"
+#include "pare/graph/cache.h"
+#include "pare/graph/choices.h"
+#include "pare/graph/locality.h"
 #include "pare/graph/select.h"
 
 namespace pare::graph {
@@ -17,15 +21,53 @@ const std::vector<std::int32_t>* Tuned::order(Order order) const {
   if (order == Order::natural) return nullptr;
   const std::lock_guard lock(mutex_);
   const auto [at, is_new] = orders_.try_emplace(order);
-  if (is_new) at->second = order_of(matrix_, order);
-  return &at->second;
+  if (is_new) {
+    const Stopwatch watch;
+    at->second.new_of = options_.remember ? cached_order_of(matrix_, order).new_of : order_of(matrix_, order);
+    at->second.seconds = watch.seconds();
+  }
+  return &at->second.new_of;
 }
 
 const Prepared& Tuned::prepared(const LayoutKey& key) const {
   const std::lock_guard lock(mutex_);
-  auto& there = prepared_[key];
-  if (!there) there = std::make_unique<Prepared>(matrix_, order(key.order), key);
+  auto& [there, seconds] = prepared_[key];
+  if (!there) {
+    const auto* new_of = order(key.order);
+    const Stopwatch watch;
+    there = std::make_unique<Prepared>(matrix_, new_of, key);
+    seconds = watch.seconds();
+  }
   return *there;
+}
+
+std::size_t Tuned::layout_bytes(const KernelPlan& plan) const { return prepared(layout_of(plan)).bytes(); }
+
+double Tuned::preprocess_s(const KernelPlan& plan) const {
+  const std::lock_guard lock(mutex_);
+  prepared(layout_of(plan));
+  return prepared_[layout_of(plan)].second + (plan.order == Order::natural ? 0 : orders_[plan.order].seconds);
+}
+
+double Tuned::inside(Order of, int block) const {
+  const std::lock_guard lock(mutex_);
+  const auto [at, is_new] = inside_.try_emplace({of, block});
+  if (is_new && matrix_.nonzeros() > 0) {
+    std::vector<std::int32_t> natural;
+    const auto* new_of = order(of);
+    if (!new_of) {
+      natural.resize(static_cast<std::size_t>(matrix_.rows()));
+      std::iota(natural.begin(), natural.end(), 0);
+      new_of = &natural;
+    }
+    at->second = locality_of(matrix_, *new_of, block).inside;
+  }
+  return at->second;
+}
+
+const std::string& Tuned::structure() const {
+  if (structure_.empty()) structure_ = structure_hash(matrix_);
+  return structure_;
 }
 
 void Tuned::aggregate(const KernelPlan& plan, const kernels::Weights& weights, Reduce reduce, const kernels::Input& x,
@@ -55,20 +97,9 @@ Choice Tuned::choose(const Use& use, const std::function<void(const KernelPlan&)
   shape.split_fits = matrix_.rows() == matrix_.columns && use.reduce != Reduce::max;
   shape.tile_fits = shape.split_fits && use.weighted == Use::Weighted::matrix;
   shape.tiles_columns = use.reduce == Reduce::sum && use.type == kernels::Float::float32 && use.width % 16 == 0;
-  const auto inside = [&](Order o, int block) {
-    const auto* new_of = order(o);
-    std::int64_t count = 0;
-    for (std::int64_t r = 0; r < matrix_.rows(); ++r)
-      for (std::int64_t e = matrix_.begin[r]; e < matrix_.begin[r + 1]; ++e) {
-        const std::int64_t c = matrix_.column[e];
-        count += (new_of ? (*new_of)[r] : r) / block == (new_of ? (*new_of)[c] : c) / block;
-      }
-    return static_cast<double>(count) / static_cast<double>(matrix_.nonzeros());
-  };
-
   Choice choice;
   const Stopwatch watch;
-  std::vector<KernelPlan> plans = layouts_to_try(shape, options_, inside);
+  std::vector<KernelPlan> plans = layouts_to_try(shape, options_, [&](Order o, int block) { return inside(o, block); });
   for (const KernelPlan& plan : plans) prepared(layout_of(plan));
   choice.preparing_s = watch.seconds();
   if (options_.exhaustive) {
@@ -102,7 +133,13 @@ void Tuned::aggregate(const kernels::Weights& weights, Reduce reduce, const kern
     auto found = choices_.find(use);
     if (found == choices_.end()) {
       const auto run = [&](const KernelPlan& p) { aggregate(p, weights, reduce, x, epilogue, y, argmax); };
-      found = choices_.emplace(use, choose(use, run)).first;
+      std::optional<Choice> choice;
+      if (options_.remember) choice = remembered(structure(), use);
+      if (!choice) {
+        choice = choose(use, run);
+        if (options_.remember) remember(structure(), use, *choice);
+      }
+      found = choices_.emplace(use, std::move(*choice)).first;
     }
     plan = found->second.plan;
   }

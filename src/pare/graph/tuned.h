@@ -16,6 +16,7 @@ struct TuneOptions {
   std::vector<Order> orders{Order::natural, Order::community};  // that may be chosen
   bool subgraphs = true;                                        // splits may be chosen
   bool exhaustive = false;  // measures every candidate at length, to see what the search misses
+  bool remember = true;     // choices are looked for and kept on disk (cache.h)
 };
 
 /// One kind of use, each with a choice of its own.
@@ -66,16 +67,29 @@ class Tuned {
   /// What was chosen so far.
   std::map<Use, Choice> choices() const;
 
+  /// What a plan takes beside the matrix, and how long it took to make; 0 where nothing was made.
+  std::size_t layout_bytes(const KernelPlan& plan) const;
+  double preprocess_s(const KernelPlan& plan) const;
+  /// The share of nonzeros within blocks of an order.
+  double inside(Order order, int block) const;
+
  private:
   const Prepared& prepared(const LayoutKey& key) const;
   const std::vector<std::int32_t>* order(Order order) const;
+  const std::string& structure() const;
   Choice choose(const Use& use, const std::function<void(const KernelPlan&)>& run) const;
 
   Adjacency matrix_;
   TuneOptions options_;
   mutable std::recursive_mutex mutex_;
-  mutable std::map<Order, std::vector<std::int32_t>> orders_;
-  mutable std::map<LayoutKey, std::unique_ptr<Prepared>> prepared_;
+  struct Made {
+    std::vector<std::int32_t> new_of;
+    double seconds = 0;
+  };
+  mutable std::map<Order, Made> orders_;
+  mutable std::map<LayoutKey, std::pair<std::unique_ptr<Prepared>, double>> prepared_;
+  mutable std::map<std::pair<Order, int>, double> inside_;
+  mutable std::string structure_;
   mutable std::map<Use, Choice> choices_;
 };
 

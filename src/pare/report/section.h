@@ -28,6 +28,7 @@ std::string fine_tuning(const Studies& studies);       // verb quantize
 std::string layers(const Studies& studies);            // verb inspect
 std::string training(const Studies& studies);          // verbs cluster predict, cluster plan
 std::string pipelines(const Studies& studies);         // verb imaging compile
+std::string kernels(const Studies& studies);           // verb graph tune
 std::string all_candidates(const Studies& studies);
 std::string conditions(const Studies& studies);
 

@@ -13,6 +13,7 @@ const std::vector<Section>& sections() {
       {"Where the work is", "layers", layers},
       {"Time and memory of training", "training", training},
       {"Image pipeline", "pipelines", pipelines},
+      {"Aggregation over a graph", "kernels", kernels},
       {"All candidates", "candidates", all_candidates},
       {"Conditions", "conditions", conditions},
   };

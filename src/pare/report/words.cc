@@ -35,6 +35,7 @@ std::string words(const std::string& cost) {
       {"macs", "operations"},
       {"seconds", "time"},
       {"ms", "time"},
+      {"preprocess_s", "time to prepare"},
       {"epoch_ms", "time an epoch"},
       {"energy_pj", "energy"},
       {"area_um2", "area"},

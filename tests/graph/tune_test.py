@@ -1,0 +1,88 @@
+"""pare graph tune: studies, what is remembered, and refusals.
+
+tune_test.py PARE
+"""
+import functools
+import json
+import os
+import pathlib
+import sys
+import tempfile
+import unittest
+
+import numpy
+import scipy.sparse
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+import command
+
+pare = functools.partial(command.pare, "graph", "tune")
+
+
+class Tune(command.CommandTest):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.folder = pathlib.Path(temporary.name)
+        os.environ["PARE_CACHE"] = str(self.folder / "cache")
+
+    def graph(self, vertices=6000, degree=6, seed=1):
+        a = scipy.sparse.random(vertices, vertices, degree / vertices, format="csr", random_state=seed)
+        path = self.folder / "graph.npz"
+        scipy.sparse.save_npz(path, a)
+        return path, a
+
+    def study(self, *arguments):
+        run = pare(*arguments, "--json", "-o", self.folder / "out")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        return json.loads(run.stdout)
+
+    def test_a_study(self):
+        path, a = self.graph()
+        study = self.study(path, "--width", "8,64")
+        self.assertEqual(study["verb"], "graph tune")
+        self.assertEqual(study["conditions"]["nonzeros"], a.nnz)
+        names = [c["name"] for c in study["candidates"]]
+        self.assertEqual(len(set(names)), len(names))
+        for width in (8, 64):
+            mine = [c for c in study["candidates"] if c["decision"]["width"] == width]
+            self.assertEqual(mine[0]["decision"]["order"], "natural")  # what all are compared with
+            chosen = [c for c in mine if c["details"].get("chosen")]
+            self.assertEqual(len(chosen), 1)
+            best = min(c["costs"]["ms"]["value"] for c in mine)
+            self.assertGreater(best, 0)
+            self.assertLess(chosen[0]["costs"]["ms"]["value"], 1.1 * best)
+        # what needs nothing made takes no memory; what needs an order does
+        plain = next(c for c in study["candidates"] if c["decision"]["window"] == 0)
+        self.assertEqual(plain["costs"]["bytes"]["value"], 0)
+        ordered = [c for c in study["candidates"] if c["decision"]["order"] == "community"]
+        self.assertTrue(ordered)
+        self.assertGreater(min(c["costs"]["bytes"]["value"] for c in ordered), 4 * a.nnz)
+        self.assertGreater(min(c["costs"]["preprocess_s"]["value"] for c in ordered), 0)
+        self.assertEqual(json.loads((self.folder / "out" / "study.json").read_text())["chosen"], study["chosen"])
+
+    def test_matrices(self):
+        path, a = self.graph(300)
+        loops = int((a.diagonal() == 0).sum())
+        self.assertEqual(self.study(path, "--matrix", "gcn", "--width", 3)["conditions"]["nonzeros"], a.nnz + loops)
+        for options in (["--transposed"], ["--reduce", "max"], ["--reduce", "mean"], ["--type", "bfloat16"], ["--exhaustive"]):
+            self.study(path, "--width", 5, *options)
+
+    def test_empty_rows_and_no_edges(self):
+        path = self.folder / "none.npz"
+        scipy.sparse.save_npz(path, scipy.sparse.csr_matrix((40, 40), dtype=numpy.float32))
+        self.study(path, "--width", 16)
+
+    def test_refusals(self):
+        path, _ = self.graph(50)
+        self.refused(pare(self.folder / "none.npz"), 1, "none.npz")
+        self.refused(pare(path, "--width", 0), 2, "--width")
+        self.refused(pare(path, "--matrix", "laplace"), 2, "laplace")
+        self.refused(pare(path, "--orders", "natural,alphabetic"), 2, "alphabetic")
+        damaged = self.folder / "damaged.npz"
+        damaged.write_bytes(path.read_bytes()[:-40])
+        self.refused(pare(damaged), 1, "damaged.npz")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
