@@ -13,8 +13,8 @@
 namespace pare::kernels::cuda {
 
 constexpr int most_threads = 256;
-constexpr std::int64_t longest_sum = 512;           // edges; longer sums are taken in two steps, as rounding grows
-constexpr std::size_t shared_bytes = 48 << 10;      // that every device gives without asking
+constexpr std::int64_t longest_sum = 512;            // edges; longer sums are taken in two steps, as rounding grows
+constexpr std::size_t shared_bytes = 48 << 10;       // that every device gives without asking
 constexpr std::int64_t most_rows_at_once = 1 << 30;  // blocks of threads that a launch may have, and some to spare
 
 template <int V>
@@ -246,8 +246,7 @@ __global__ void most(Job job, int lanes) {
       }
   }
   for (int k = 0; job.argmax && k < V; ++k)
-    job.argmax[row * job.x.width + at.f + k] =
-        winner[k] >= 0 && edges.source ? edges.source[winner[k]] : winner[k];
+    job.argmax[row * job.x.width + at.f + k] = winner[k] >= 0 && edges.source ? edges.source[winner[k]] : winner[k];
   finish(job, row, at.f, greatest);
 }
 

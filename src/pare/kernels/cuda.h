@@ -1,7 +1,7 @@
 // The aggregation kernels on a CUDA device: the same Job as on the processor, with pointers to device memory.
 //
-// Only with PARE_CUDA. No CUDA header is needed to call them, and no torch. Sums are taken in an order that depends on the
-// layout alone, without atomics: results are the same from run to run and from device to device.
+// Only with PARE_CUDA. No CUDA header is needed to call them, and no torch. Sums are taken in an order that depends on
+// the layout alone, without atomics: results are the same from run to run and from device to device.
 #pragma once
 #include <cstddef>
 #include <cstdint>
