@@ -24,3 +24,6 @@ endfunction()
 # The runtime, linked in whole.
 add_library(pare_cuda_runtime INTERFACE)
 target_link_libraries(pare_cuda_runtime INTERFACE ${PARE_CUDA_DIR}/lib/libcudart_static.a ${CMAKE_DL_LIBS} rt pthread)
+
+# Every program that needs a device.
+add_custom_target(device_programs)

@@ -66,7 +66,8 @@ need_torch() {
 need_cuda() {
   need_environment cuda --no-deps nvidia-cuda-nvcc==$cuda_wheels_version nvidia-nvvm==$cuda_wheels_version \
     nvidia-cuda-crt==$cuda_wheels_version nvidia-cuda-cccl==$cuda_wheels_version \
-    nvidia-cuda-runtime==$cuda_wheels_version nvidia-cusparse==$cusparse_version
+    nvidia-cuda-runtime==$cuda_wheels_version nvidia-cusparse==$cusparse_version \
+    nvidia-nvjitlink==$cuda_wheels_version
 }
 
 need_onnx_schema() {

@@ -4,12 +4,15 @@
 #pragma once
 #include <ucontext.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <functional>
-#include <vector>
+#include <memory>
 
 #define __global__
 #define __device__
@@ -25,52 +28,54 @@ struct Index {
 inline Index threadIdx, blockIdx, blockDim;
 alignas(64) float shared[shared_floats];
 
-/// Runs one block of threads.
+/// Runs one block of threads; stacks are kept from block to block.
 class Turns {
  public:
-  Turns(unsigned threads, const std::function<void()>& work) : threads_(threads) {
-    running() = this;
+  static void run(unsigned threads, const std::function<void()>& work) {
+    Turns& all = turns();
+    all.work_ = &work;
+    if (all.threads_.size() < threads) all.threads_.resize(threads);
     for (unsigned i = 0; i < threads; ++i) {
-      Thread& t = threads_[i];
-      t.stack.resize(64 << 10);
+      Thread& t = all.threads_[i];
+      if (!t.stack) t.stack = std::make_unique<char[]>(stack_bytes);
       getcontext(&t.context);
-      t.context.uc_stack.ss_sp = t.stack.data();
-      t.context.uc_stack.ss_size = t.stack.size();
-      t.context.uc_link = &back_;
-      t.work = &work;
+      t.context.uc_stack.ss_sp = t.stack.get();
+      t.context.uc_stack.ss_size = stack_bytes;
+      t.context.uc_link = &all.back_;
+      t.done = false;
       makecontext(&t.context, &begin, 0);
     }
     for (bool more = true; more;) {
       more = false;
       for (unsigned i = 0; i < threads; ++i) {
-        if (threads_[i].done) continue;
-        current_ = i;
-        threadIdx.x = i;
-        swapcontext(&back_, &threads_[i].context);
-        more |= !threads_[i].done;
+        if (all.threads_[i].done) continue;
+        all.current_ = threadIdx.x = i;
+        swapcontext(&all.back_, &all.threads_[i].context);
+        more |= !all.threads_[i].done;
       }
     }
   }
-  static void wait() { swapcontext(&running()->threads_[running()->current_].context, &running()->back_); }
+  static void wait() { swapcontext(&turns().threads_[turns().current_].context, &turns().back_); }
 
  private:
+  static constexpr std::size_t stack_bytes = 64 << 10;
   struct Thread {
     ucontext_t context{};
-    std::vector<char> stack;
-    const std::function<void()>* work = nullptr;
+    std::unique_ptr<char[]> stack;
     bool done = false;
   };
-  static Turns*& running() {
-    static Turns* turns = nullptr;
-    return turns;
+  static Turns& turns() {
+    static Turns all;
+    return all;
   }
   static void begin() {
-    Thread& t = running()->threads_[running()->current_];
-    (*t.work)();
-    t.done = true;
+    Turns& all = turns();
+    (*all.work_)();
+    all.threads_[all.current_].done = true;
   }
 
-  std::vector<Thread> threads_;
+  std::deque<Thread> threads_;
+  const std::function<void()>* work_ = nullptr;
   ucontext_t back_{};
   unsigned current_ = 0;
 };
@@ -86,8 +91,8 @@ struct LaunchOnHost {
     blockDim.x = static_cast<unsigned>(threads);
     for (blockIdx.y = 0; blockIdx.y < static_cast<unsigned>(y); ++blockIdx.y)
       for (blockIdx.x = 0; blockIdx.x < static_cast<unsigned>(x); ++blockIdx.x) {
-        for (float& f : shared) f = NAN;  // nothing is there before it is written
-        Turns(blockDim.x, [&] { kernel(arguments...); });
+        std::fill_n(shared, bytes / sizeof(float), NAN);  // nothing is there before it is written
+        Turns::run(blockDim.x, [&] { kernel(arguments...); });
       }
   }
 };
