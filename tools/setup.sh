@@ -8,6 +8,7 @@ mkdir -p "$deps"
 
 torch_version=2.15.0
 cuda_wheels_version=13.2.86
+cusparse_version=12.7.10.12
 onnx_version=1.23.2
 onnxruntime_version=1.32.0
 torchvision_version=0.29.2
@@ -59,6 +60,14 @@ need_build_tools() {
 need_torch() {
   need_environment torch --no-deps torch==$torch_version \
     nvidia-cuda-runtime==$cuda_wheels_version nvidia-cuda-cupti==$cuda_wheels_version
+}
+
+# A CUDA compiler, the runtime to link, and cuSPARSE to compare with; no driver and no toolkit.
+need_cuda() {
+  need_environment cuda --no-deps nvidia-cuda-nvcc==$cuda_wheels_version nvidia-nvvm==$cuda_wheels_version \
+    nvidia-cuda-crt==$cuda_wheels_version nvidia-cuda-cccl==$cuda_wheels_version \
+    nvidia-cuda-runtime==$cuda_wheels_version nvidia-cusparse==$cusparse_version \
+    nvidia-nvjitlink==$cuda_wheels_version
 }
 
 need_onnx_schema() {
