@@ -116,8 +116,8 @@ at::Tensor degree_scale(const Adjacency& a) {
   return scale;
 }
 
-GcnLayer::GcnLayer(std::int64_t in, std::int64_t out, bool last) : in_(in), out_(out), last_(last) {
-  weight_ = register_parameter("weight", glorot(in_, out_));
+GcnLayer::GcnLayer(std::int64_t in, std::int64_t out, bool last) : out_(out), last_(last) {
+  weight_ = register_parameter("weight", glorot(in, out));
   bias_ = register_parameter("bias", zeros(out_));
 }
 
@@ -132,7 +132,7 @@ at::Tensor GcnLayer::forward(const Hop& hop, const Features& x) {
   return last_ ? y : at::relu(y);
 }
 
-SageLayer::SageLayer(std::int64_t in, std::int64_t out, bool maximum, bool last) : in_(in), out_(out), last_(last) {
+SageLayer::SageLayer(std::int64_t in, std::int64_t out, bool maximum, bool last) : out_(out), last_(last) {
   own_ = register_parameter("own", glorot(in, out));
   neighbours_ = register_parameter("neighbours", glorot(maximum ? out : in, out));
   bias_ = register_parameter("bias", zeros(out));

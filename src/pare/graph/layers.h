@@ -49,7 +49,7 @@ class GcnLayer : public Layer {
   at::Tensor forward(const Hop& hop, const Features& x) override;
 
  private:
-  std::int64_t in_, out_;
+  std::int64_t out_;
   bool last_;
   at::Tensor weight_, bias_;
 };
@@ -61,7 +61,7 @@ class SageLayer : public Layer {
   at::Tensor forward(const Hop& hop, const Features& x) override;
 
  private:
-  std::int64_t in_, out_;
+  std::int64_t out_;
   bool last_;
   at::Tensor own_, neighbours_, bias_, pool_, pool_bias_;
 };

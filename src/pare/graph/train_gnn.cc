@@ -35,9 +35,13 @@ Json column(const std::vector<Epoch>& curve, double Epoch::*member, double unit 
   return out;
 }
 
-Json to_json(const Run& run, bool whole_graphs, bool validated) {
-  Json json{{whole_graphs ? "fold_seed" : "seed", run.seed}, {"epochs", run.curve.size()}, {"best_epoch", run.best + 1},
-            {"test_accuracy", 100 * run.test_accuracy},      {"epoch_ms", run.epoch_ms},   {"seconds", run.seconds}};
+Json to_json(const Run& run, std::size_t number, bool whole_graphs, bool validated) {
+  Json json{{whole_graphs ? "fold" : "seed", whole_graphs ? number : run.seed},
+            {"epochs", run.curve.size()},
+            {"best_epoch", run.best + 1},
+            {"test_accuracy", 100 * run.test_accuracy},
+            {"epoch_ms", run.epoch_ms},
+            {"seconds", run.seconds}};
   if (validated) json["validation_accuracy"] = 100 * run.validation_accuracy;
   Json curve{{"training_loss", column(run.curve, &Epoch::training_loss)}};
   if (validated) {
@@ -86,7 +90,7 @@ study::Candidate candidate_of(const TrainOptions& options, const std::vector<Run
   for (const Run& run : runs) seconds += run.seconds;
   c.costs.push_back({"seconds", seconds, "s", Better::lower, Provenance::measured});
   Json all = Json::array();
-  for (const Run& run : runs) all.push_back(to_json(run, whole_graphs, validated));
+  for (std::size_t i = 0; i < runs.size(); ++i) all.push_back(to_json(runs[i], i, whole_graphs, validated));
   c.details["runs"] = std::move(all);
   return c;
 }
@@ -119,6 +123,7 @@ study::Study train(const Graph& graph, const std::vector<TrainOptions>& models, 
                                     ? "20 training and 30 validation vertices of each class, drawn anew for each seed"
                                     : "the file's";
   }
+  study.conditions["features"] = which_features(graph, whole_graphs ? WithoutFeatures::degree : WithoutFeatures::own);
   for (const TrainOptions& options : models) {
     const auto runs = whole_graphs ? train_graphs(graph, options) : train_vertices(graph, options, ranks);
     study.candidates.push_back(candidate_of(options, runs, whole_graphs));

@@ -13,7 +13,7 @@
 #include "pare/base/progress.h"
 #include "pare/base/random.h"
 #include "pare/base/stopwatch.h"
-#include "pare/graph/layers.h"
+#include "pare/graph/features.h"
 #include "pare/graph/splits.h"
 #include "pare/graph/train_gnn.h"
 
@@ -30,19 +30,10 @@ struct Batch {
 
 class Union {
  public:
-  explicit Union(const Graph& graph) : graph_(graph) {
+  explicit Union(const Graph& graph) : graph_(graph), features_(features_of(graph, WithoutFeatures::degree, false)) {
     first_.assign(graph.graph_labels.size() + 1, 0);
     for (const std::int32_t g : graph.graph_of) ++first_[static_cast<std::size_t>(g) + 1];
     for (std::size_t g = 1; g < first_.size(); ++g) first_[g] += first_[g - 1];
-    if (!graph.tags.empty() && graph.tag_kinds > 1) {
-      kinds_ = graph.tags;
-      width_ = graph.tag_kinds;
-    } else {
-      // without kinds of vertices their degrees serve, as in Xu et al.
-      for (std::int64_t v = 0; v < graph.vertices(); ++v)
-        kinds_.push_back(static_cast<std::int32_t>(graph.adjacency.begin[v + 1] - graph.adjacency.begin[v]));
-      width_ = kinds_.empty() ? 0 : *std::ranges::max_element(kinds_) + 1;
-    }
     const auto& a = graph.adjacency;
     for (std::int64_t v = 0; v < graph.vertices(); ++v)
       for (std::int64_t e = a.begin[v]; e < a.begin[v + 1]; ++e)
@@ -52,10 +43,11 @@ class Union {
               graph.name, "graphs of a union share nothing");
   }
 
-  std::int64_t width() const { return width_; }
+  std::int64_t width() const { return features_.width(); }
 
   Batch batch(const std::vector<std::int32_t>& graphs) const {
-    Adjacency edges, sums, features;
+    Adjacency edges, sums;
+    std::vector<std::int32_t> vertices;
     const Adjacency& all = graph_.adjacency;
     std::vector<std::int64_t> labels;
     for (const std::int32_t g : graphs) {
@@ -67,25 +59,22 @@ class Union {
         }
         edges.begin.push_back(static_cast<std::int64_t>(edges.column.size()));
         sums.column.push_back(static_cast<std::int32_t>(sums.column.size()));
-        features.column.push_back(kinds_[v]);
-        features.begin.push_back(static_cast<std::int64_t>(features.column.size()));
+        vertices.push_back(static_cast<std::int32_t>(v));
       }
       sums.begin.push_back(static_cast<std::int64_t>(sums.column.size()));
       labels.push_back(graph_.graph_labels[g]);
     }
     edges.columns = sums.columns = edges.rows();
-    features.columns = width_;
     const auto plain = [](Adjacency& a) {
       return c10::make_intrusive<Propagation>(std::move(a), Propagation::Kernels::plain);
     };
-    return {{plain(edges), {}, {}}, plain(sums), {{}, plain(features), {}}, at::tensor(labels, at::kLong)};
+    return {{plain(edges), {}, {}}, plain(sums), rows_of(features_, vertices), at::tensor(labels, at::kLong)};
   }
 
  private:
   const Graph& graph_;
   std::vector<std::int64_t> first_;  // [graphs + 1]: vertices
-  std::vector<std::int32_t> kinds_;  // [vertices]
-  std::int64_t width_ = 0;
+  Features features_;                // of all vertices; without them degrees serve, as in Xu et al.
 };
 
 /// The share of graphs classified rightly, and their mean loss.

@@ -17,40 +17,6 @@
 namespace pare::graph {
 namespace {
 
-at::Tensor indices(const std::vector<std::int32_t>& vertices) {
-  at::Tensor out = at::empty({static_cast<std::int64_t>(vertices.size())}, at::kLong);
-  std::ranges::copy(vertices, out.data_ptr<std::int64_t>());
-  return out;
-}
-
-/// Kinds as rows with a single one.
-Adjacency one_hot(const std::vector<std::int32_t>& kinds, std::int32_t count) {
-  Adjacency out;
-  out.columns = count;
-  for (const std::int32_t kind : kinds) {
-    out.column.push_back(kind);
-    out.begin.push_back(static_cast<std::int64_t>(out.column.size()));
-  }
-  return out;
-}
-
-/// Rows of bags of words sum to 1, so that long texts do not weigh more; rows with negative values stay.
-void normalise_rows(Adjacency& a) {
-  if (std::ranges::any_of(a.weight, [](float w) { return w < 0; })) return;
-  if (a.weight.empty()) a.weight.assign(a.column.size(), 1);
-  for (std::int64_t r = 0; r < a.rows(); ++r) {
-    double sum = 0;
-    for (std::int64_t e = a.begin[r]; e < a.begin[r + 1]; ++e) sum += a.weight[e];
-    if (sum > 0)
-      for (std::int64_t e = a.begin[r]; e < a.begin[r + 1]; ++e) a.weight[e] = static_cast<float>(a.weight[e] / sum);
-  }
-}
-
-Features rows_of(const Features& x, const std::vector<std::int32_t>& vertices) {
-  if (x.dense.defined()) return {x.dense.index_select(0, indices(vertices)), {}, {}};
-  return {{}, c10::make_intrusive<Propagation>(rows_of(x.sparse->matrix(), vertices), Propagation::Kernels::plain), {}};
-}
-
 VertexTrainer::Measured measured(const at::Tensor& logits, const at::Tensor& labels) {
   return {at::cross_entropy_loss(logits, labels).item<double>(),
           logits.argmax(1).eq(labels).to(at::kDouble).mean().item<double>()};
@@ -75,25 +41,7 @@ VertexTask vertex_task(const Graph& graph, const TrainOptions& options, bool sam
   if (options.model == Model::gcn) task.hop.row_scale = task.hop.column_scale = degree_scale(matrix);
   if (sampled) task.sampled_from = matrix;
   task.hop.graph = c10::make_intrusive<Propagation>(std::move(matrix));
-  Adjacency sparse;
-  if (!graph.dense_features.empty()) {
-    task.features.dense = at::empty({graph.vertices(), graph.feature_width}, at::kFloat);
-    std::ranges::copy(graph.dense_features, task.features.dense.data_ptr<float>());
-    task.features_are = "the file's, dense";
-  } else if (graph.sparse_features.rows() > 0) {
-    sparse = graph.sparse_features;
-    normalise_rows(sparse);
-    task.features_are = "the file's, sparse, rows sum to 1";
-  } else if (!graph.tags.empty() && graph.tag_kinds > 1) {
-    sparse = one_hot(graph.tags, graph.tag_kinds);
-    task.features_are = "kinds of vertices";
-  } else {
-    std::vector<std::int32_t> own(static_cast<std::size_t>(graph.vertices()));
-    for (std::size_t v = 0; v < own.size(); ++v) own[v] = static_cast<std::int32_t>(v);
-    sparse = one_hot(own, static_cast<std::int32_t>(graph.vertices()));
-    task.features_are = "none: every vertex is its own";
-  }
-  if (!task.features.dense.defined()) task.features.sparse = c10::make_intrusive<Propagation>(std::move(sparse));
+  task.features = features_of(graph, WithoutFeatures::own, true);
   task.labels = indices(graph.labels);
   task.classes = graph.classes;
   return task;

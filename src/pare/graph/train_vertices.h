@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "pare/graph/layers.h"
+#include "pare/graph/features.h"
 #include "pare/graph/sample.h"
 #include "pare/graph/splits.h"
 #include "pare/graph/train_gnn.h"
@@ -16,9 +16,8 @@ namespace pare::graph {
 struct VertexTask {
   Adjacency sampled_from;  // the matrix; empty where whole graphs are trained on
   Hop hop;                 // over all vertices
-  Features features;       // of all vertices; sparse ones of non-negative values with rows that sum to 1
-  std::string features_are;
-  at::Tensor labels;  // [vertices] int64
+  Features features;       // of all vertices
+  at::Tensor labels;       // [vertices] int64
   std::int64_t classes = 0;
 };
 VertexTask vertex_task(const Graph& graph, const TrainOptions& options, bool sampled);
