@@ -36,6 +36,8 @@ std::vector<KernelPlan> all_plans() {
     plans.push_back({.order = order});
     plans.push_back({.order = order, .window = 16, .prefetch = 3});
     plans.push_back({.order = order, .column_tiles = 3});
+    plans.push_back({.order = order, .copied = true, .prefetch = 2});
+    plans.push_back({.order = order, .window = 32, .copied = true, .stream = true});
     for (const int block : {1, 7, 16, 256})
       for (const Intra intra : {Intra::tile, Intra::local})
         for (const Inter inter : {Inter::rows, Inter::coordinates})
@@ -104,17 +106,17 @@ TEST(Tuned, ChoosesOnceForAUse) {
 TEST(Select, LeavesOutWhatCannotPay) {
   const auto inside = [](Order, int) { return 0.5; };
   // a few rows of features stay in the cache whatever the order
-  const auto small = layouts_to_try({100, 100, 1000, true, true, 64, 64, true}, {}, inside);
+  const auto small = layouts_to_try({100, 100, 1000, true, true, 64, 64, true, true}, {}, inside);
   for (const KernelPlan& p : small) EXPECT_EQ(p.order, Order::natural);
   // a sparse block's dense tile is mostly zeros; a dense one's is tried
   const auto tiles = [](const std::vector<KernelPlan>& plans) {
     return std::ranges::count(plans, Intra::tile, &KernelPlan::intra);
   };
-  EXPECT_EQ(tiles(layouts_to_try({100000, 100000, 300000, true, true, 64, 64, true}, {}, inside)), 0);
-  EXPECT_GT(tiles(layouts_to_try({100000, 100000, 1600000, true, true, 64, 64, true}, {}, inside)), 0);
+  EXPECT_EQ(tiles(layouts_to_try({100000, 100000, 300000, true, true, 64, 64, true, true}, {}, inside)), 0);
+  EXPECT_GT(tiles(layouts_to_try({100000, 100000, 1600000, true, true, 64, 64, true, true}, {}, inside)), 0);
   // nothing is split where weights are given, or the matrix is not square
-  EXPECT_EQ(tiles(layouts_to_try({100000, 100000, 1600000, true, false, 64, 64, true}, {}, inside)), 0);
-  for (const KernelPlan& p : layouts_to_try({100000, 50, 1600000, false, false, 64, 64, true}, {}, inside))
+  EXPECT_EQ(tiles(layouts_to_try({100000, 100000, 1600000, true, false, 64, 64, true, true}, {}, inside)), 0);
+  for (const KernelPlan& p : layouts_to_try({100000, 50, 1600000, false, false, 64, 64, false, true}, {}, inside))
     EXPECT_EQ(p.block, 0);
 }
 

@@ -55,12 +55,13 @@ KernelPlan plan_of(const Json& json) {
   p.intra = intra == "tile" ? Intra::tile : intra == "local" ? Intra::local : Intra::none;
   p.inter = inter == "coordinates" ? Inter::coordinates : Inter::rows;
   p.column_tiles = json.at("column_tiles").get<int>();
+  p.copied = json.at("copied").get<bool>();
   p.prefetch = json.at("prefetch").get<int>();
   p.stream = json.at("stream").get<bool>();
-  const bool sound = p.window >= 0 && p.block >= 0 && p.block <= 256 && p.column_tiles >= 1 && p.column_tiles <= 64 &&
-                     p.prefetch >= 0 && (p.block == 0) == (p.intra == Intra::none) &&
-                     (p.block > 0 || p.inter == Inter::rows) &&
-                     (p.block == 0 || (p.window == 0 && p.column_tiles == 1));
+  const bool sound =
+      p.window >= 0 && p.block >= 0 && p.block <= 256 && p.column_tiles >= 1 && p.column_tiles <= 64 &&
+      p.prefetch >= 0 && (p.block == 0) == (p.intra == Intra::none) && (p.block > 0 || p.inter == Inter::rows) &&
+      (p.block == 0 || (p.window == 0 && p.column_tiles == 1 && !p.copied)) && (!p.copied || p.column_tiles == 1);
   if (!sound) throw Error("is no plan", "cache");
   return p;
 }
@@ -76,6 +77,7 @@ Json to_json(const KernelPlan& p) {
                                              : "local"},
           {"inter", p.inter == Inter::rows ? "rows" : "coordinates"},
           {"column_tiles", p.column_tiles},
+          {"copied", p.copied},
           {"prefetch", p.prefetch},
           {"stream", p.stream}};
 }

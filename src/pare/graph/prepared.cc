@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstring>
 #include <numeric>
+
+#include "pare/base/parallel.h"
 
 namespace pare::graph {
 
@@ -14,13 +17,16 @@ std::string name_of(const KernelPlan& plan) {
   if (plan.block > 0)
     name += fmt::format(" {}: {} + {}", plan.block, plan.intra == Intra::tile ? "tile" : "local",
                         plan.inter == Inter::rows ? "rows" : "coordinates");
+  if (plan.copied) name += ", copied";
   if (plan.column_tiles > 1) name += fmt::format(", {} column tiles", plan.column_tiles);
   if (plan.prefetch > 0) name += fmt::format(", prefetch {}", plan.prefetch);
   if (plan.stream) name += ", streamed";
   return name;
 }
 
-LayoutKey layout_of(const KernelPlan& p) { return {p.order, p.window, p.block, p.intra, p.inter, p.column_tiles}; }
+LayoutKey layout_of(const KernelPlan& p) {
+  return {p.order, p.window, p.block, p.intra, p.inter, p.column_tiles, p.copied};
+}
 
 namespace {
 
@@ -44,12 +50,13 @@ std::vector<std::int32_t> rows_in_order(const Adjacency& a, const std::vector<st
 Prepared::Prepared(const Adjacency& a, const std::vector<std::int32_t>* new_of, const LayoutKey& key)
     : a_(a), key_(key) {
   assert(key.block == 0 || (a.rows() == a.columns && key.block <= 256 && key.window == 0));
+  assert(!key.copied || (a.rows() == a.columns && key.block == 0 && key.column_tiles == 1));
   untouched_ = !new_of && key.window == 0 && key.block == 0 && key.column_tiles == 1;
   if (untouched_) return;
   const std::int64_t rows = a.rows(), block = key.block;
   if (new_of || key.window > 0) row_of_ = rows_in_order(a, new_of, key.window);
   const auto row_at = [&](std::int64_t place) { return row_of_.empty() ? place : row_of_[place]; };
-  std::vector<std::int32_t> place_of(static_cast<std::size_t>(block > 0 ? rows : 0));
+  std::vector<std::int32_t> place_of(static_cast<std::size_t>(block > 0 || key.copied ? rows : 0));
   for (std::int64_t p = 0; p < static_cast<std::int64_t>(place_of.size()); ++p)
     place_of[row_at(p)] = static_cast<std::int32_t>(p);
 
@@ -78,7 +85,7 @@ Prepared::Prepared(const Adjacency& a, const std::vector<std::int32_t>* new_of, 
         continue;
       }
       Part& part = inter_[tile_columns > 0 ? c / tile_columns : 0];
-      part.column.push_back(c);
+      part.column.push_back(key.copied ? place_of[c] : c);
       if (coordinates) part.row_in_block.push_back(static_cast<std::uint8_t>(p % block));
       add(part, e);
     }
@@ -120,6 +127,18 @@ std::vector<kernels::Layout> Prepared::layouts() const {
     all.push_back(layout);
   }
   return all;
+}
+
+void Prepared::copy(const kernels::Input& x, std::byte* out) const {
+  const auto item = static_cast<std::int64_t>(kernels::bytes_of(x.type));
+  const std::int64_t rows = a_.rows(), bytes = x.width * item, step = std::max<std::int64_t>(1, 65536 / bytes);
+  const auto* from = static_cast<const std::byte*>(x.data);
+  parallel_for(static_cast<std::size_t>((rows + step - 1) / step), [&](std::size_t i) {
+    const std::int64_t first = static_cast<std::int64_t>(i) * step;
+    for (std::int64_t p = first; p < std::min(rows, first + step); ++p)
+      std::memcpy(out + p * bytes, from + (row_of_.empty() ? p : row_of_[p]) * x.stride * item,
+                  static_cast<std::size_t>(bytes));
+  });
 }
 
 std::size_t Prepared::bytes() const {

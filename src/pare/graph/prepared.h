@@ -1,5 +1,6 @@
 // A matrix brought into the layout that a kernel wants.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -16,9 +17,9 @@ enum class Inter { rows, coordinates };
 
 /// Which kernels run over which subgraphs, in which order of the rows.
 ///
-/// Rows are worked on in `order`; features stay where they are, and each row's result goes to its own place, so that an
-/// order costs the caller nothing. A cache line holds no more than one vertex's features at 16 floats and wider, so
-/// moving them too would gain little.
+/// Rows are worked on in `order`, and each row's result goes to its own place, so that callers keep their numbering.
+/// Features stay where they are too, unless they are `copied` into the order first: twice the features' bytes are moved
+/// for that, and neighbours then share pages and neighbouring cache lines.
 struct KernelPlan {
   Order order = Order::natural;
   int window = 0;  // places within which rows of equal degree are worked on together, so that their loops' ends are
@@ -27,6 +28,7 @@ struct KernelPlan {
   Intra intra = Intra::none;
   Inter inter = Inter::rows;
   int column_tiles = 1;  // the columns are cut into so many parts, worked on one after the other
+  bool copied = false;   // features are first copied in the order; nothing is split
   int prefetch = 0;      // edges ahead
   bool stream = false;   // results go past the caches
 
@@ -43,6 +45,7 @@ struct LayoutKey {
   Intra intra;
   Inter inter;
   int column_tiles;
+  bool copied;
   auto operator<=>(const LayoutKey&) const = default;
 };
 LayoutKey layout_of(const KernelPlan& plan);
@@ -55,6 +58,9 @@ class Prepared {
   /// More than one where columns are tiled: what they come to is added up.
   std::vector<kernels::Layout> layouts() const;
   std::size_t bytes() const;  // beside the matrix's own
+
+  /// The features as layouts() of a copied plan wants them: out [rows, width], without gaps.
+  void copy(const kernels::Input& x, std::byte* out) const;
 
  private:
   struct Part {

@@ -33,6 +33,11 @@ std::vector<KernelPlan> layouts_to_try(const Shape& shape, const TuneOptions& op
       plans.push_back(plan);
       plan.window = 0;
     }
+    if (order != Order::natural && shape.copies && degree > 4) {
+      plan.copied = true;
+      plans.push_back(plan);
+      plan.copied = false;
+    }
     if (order == Order::natural && !options.same_sums && shape.tiles_columns &&
         shape.columns * shape.row_bytes > 4 * all_caches && degree > 16) {
       plan.column_tiles = 4;

@@ -14,6 +14,7 @@ struct Shape {
   bool tile_fits = false;      // and the weights are the matrix's
   std::int64_t row_bytes = 0;  // of what is gathered
   std::int64_t out_bytes = 0;  // a row of the result
+  bool copies = false;         // square, and no weights by column
   bool tiles_columns = false;  // a sum into float32, vectors divide the width
 };
 

@@ -1,5 +1,8 @@
 #include "pare/graph/tuned.h"
 
+#include <algorithm>
+#include <cassert>
+#include <memory>
 #include <numeric>
 #include <optional>
 
@@ -81,7 +84,22 @@ void Tuned::aggregate(const KernelPlan& plan, const kernels::Weights& weights, R
   job.epilogue = epilogue;
   job.y = y;
   job.argmax = argmax;
-  const auto layouts = prepared(layout_of(plan)).layouts();
+  const Prepared& matrix = prepared(layout_of(plan));
+  std::unique_lock<std::mutex> lock;
+  if (plan.copied) {
+    assert(weights.column == nullptr);
+    lock = std::unique_lock(copy_mutex_);
+    const auto row = static_cast<std::size_t>(x.width) * kernels::bytes_of(x.type);
+    constexpr std::size_t line = 64;
+    copy_.resize(std::max(copy_.size(), row * static_cast<std::size_t>(matrix_.rows()) + line));
+    void* aligned = copy_.data();
+    std::size_t space = copy_.size();
+    std::align(line, 1, aligned, space);
+    matrix.copy(x, static_cast<std::byte*>(aligned));
+    job.x.data = aligned;
+    job.x.stride = x.width;
+  }
+  const auto layouts = matrix.layouts();
   for (std::size_t i = 0; i < layouts.size(); ++i) {
     job.layout = layouts[i];
     job.first = i == 0;
@@ -96,6 +114,7 @@ Choice Tuned::choose(const Use& use, const std::function<void(const KernelPlan&)
   shape.row_bytes = shape.out_bytes = use.width * bytes;
   shape.split_fits = matrix_.rows() == matrix_.columns && use.reduce != Reduce::max;
   shape.tile_fits = shape.split_fits && use.weighted == Use::Weighted::matrix;
+  shape.copies = matrix_.rows() == matrix_.columns && use.weighted != Use::Weighted::columns;
   shape.tiles_columns = use.reduce == Reduce::sum && use.type == kernels::Float::float32 && use.width % 16 == 0;
   Choice choice;
   const Stopwatch watch;

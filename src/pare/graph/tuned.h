@@ -1,5 +1,6 @@
 // A matrix with the kernels that are fastest for it on this machine.
 #pragma once
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <memory>
@@ -91,6 +92,8 @@ class Tuned {
   mutable std::map<LayoutKey, std::pair<std::unique_ptr<Prepared>, double>> prepared_;
   mutable std::map<std::pair<Order, int>, double> inside_;
   mutable std::string structure_;
+  mutable std::mutex copy_mutex_;
+  mutable std::vector<std::byte> copy_;  // of features, of the plan that runs
   mutable std::map<Use, Choice> choices_;
 };
 

@@ -236,8 +236,12 @@ HWY_NOINLINE void finish_with_epilogue(D d, const Job& job, std::int64_t row, st
 
 /// The same; a plain sum is stored at once.
 template <class D, int NV>
-HWY_INLINE void finish_row(D d, const Job& job, bool plain, std::int64_t row, std::int64_t f, Panel<D, NV>& panel) {
-  if (!plain) return finish_with_epilogue(d, job, row, f, panel);
+HWY_INLINE void finish_row(D d, const Job& job, bool plain, std::int64_t row, std::int64_t f,
+                           const Panel<D, NV>& panel) {
+  if (!plain) {
+    Panel<D, NV> copy = panel;  // what a call may see cannot stay in registers
+    return finish_with_epilogue(d, job, row, f, copy);
+  }
   float* y = static_cast<float*>(job.y.data) + row * job.y.stride + f;
   for (int i = 0; i < NV; ++i) hn::StoreU(panel.v[i], d, y + i * hn::Lanes(d));
 }
@@ -335,7 +339,12 @@ void panel_rows(D d, const Job& job, std::int64_t first, std::int64_t last, cons
         for (int i = 0; i < NV; ++i)
           panel.v[i] =
               hn::LoadU(d, static_cast<const float*>(job.y.data) + row * job.y.stride + slice.f + i * hn::Lanes(d));
-      if (intra) add_intra<Of>(d, job, x, slice, p, panel);
+      if (intra) {
+        Panel<D, NV> inside;
+        inside.clear(d);
+        add_intra<Of>(d, job, x, slice, p, inside);
+        panel.add(inside);
+      }
       // long sums in two steps, as rounding grows with their length
       Panel<D, NV> total;
       const bool is_long = next - e > longest_sum;
