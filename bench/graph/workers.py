@@ -18,8 +18,11 @@ class Worker:
     def __init__(self, command, name, threads):
         self.name = name
         environment = dict(os.environ, OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads), DGLBACKEND="pytorch",
-                           PYTHONWARNINGS="ignore")
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+                           PYTHONWARNINGS="ignore", PARE_CACHE="off")  # choices are measured here, not remembered
+        # some count the processors they may run on, whatever the variables say
+        allowed = sorted(os.sched_getaffinity(0))[:threads]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
+                                        preexec_fn=lambda: os.sched_setaffinity(0, allowed))
 
     def ask(self, do, **request):
         self.process.stdin.write(json.dumps({"do": do, **request}) + "\n")
