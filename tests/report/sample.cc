@@ -261,9 +261,53 @@ Study compile() {
   return study;
 }
 
+/// Two widths, three plans each.
+Study tune() {
+  Study study;
+  study.verb = "graph tune";
+  study.workload = {"graph", "citations-sample", ""};
+  for (const double width : {16.0, 64.0})
+    for (const char* plan : {"natural", "community", "community 16: tile + rows"}) {
+      const auto before = static_cast<double>(study.candidates.size());
+      Candidate c{.name = std::to_string(static_cast<int>(width)) + ": " + plan};
+      c.decision = {{"order", plan}, {"width", width}};
+      c.costs = {{"ms", width / (4 + before), "ms", Better::lower, Provenance::measured, {}},
+                 {"bytes", 1e5 * before, "bytes", Better::lower, Provenance::counted, {}}};
+      if (std::string(plan) == "community") c.details["chosen"] = true;
+      study.candidates.push_back(std::move(c));
+    }
+  study.chosen = "16: community";
+  return study;
+}
+
+/// Two runs, the second shorter.
+Study train() {
+  Study study;
+  study.verb = "graph train";
+  study.workload = {"graph", "citations-sample", ""};
+  Candidate c{.name = "gcn"};
+  c.costs = {{"test_accuracy", 81.5, "%", Better::higher, Provenance::measured, 0.5}};
+  c.details["runs"] = Json::array();
+  for (const int epochs : {30, 20}) {
+    Json curve = {
+        {"training_loss", Json::array()}, {"validation_loss", Json::array()}, {"validation_accuracy", Json::array()}};
+    for (int e = 1; e <= epochs; ++e) {
+      curve["training_loss"].push_back(2.0 / e);
+      curve["validation_loss"].push_back(2.0 / e + 0.2);
+      curve["validation_accuracy"].push_back(80 - 60.0 / e);
+    }
+    c.details["runs"].push_back({{"curve", curve}});
+  }
+  study.candidates = {c};
+  study.chosen = c.name;
+  return study;
+}
+
 }  // namespace
 
-std::vector<Study> sample_studies() { return {quantize(), inspect(), evaluate(), predict(), compile()}; }
+std::vector<Study> sample_studies() {
+  return {quantize(), inspect(), evaluate(), predict(), compile(), tune(), train()};
+}
 
 std::vector<Study> hostile_studies() {
   const std::string bad =
@@ -301,13 +345,13 @@ std::vector<Study> hostile_studies() {
                                 Json::array({1, "a", nullptr, {{"name", 3}}}),
                                 Json{{"a", Json::array()}},
                                 Json{{"edges", {3, 2, 1}}, {"counts", {1, -1}}, {"epochs", "x"}, {"loss", {nullptr}}}};
-  for (const char* verb : {"quantize", "inspect", "imaging compile"})
+  for (const char* verb : {"quantize", "inspect", "imaging compile", "graph tune", "graph train"})
     for (const Json& json : wrong) {
       study = quantize();
       study.verb = verb;
       for (Candidate& c : study.candidates) {
         c.decision = json.is_object() ? json : Json{{"method", json}, {"bits", json}};
-        for (const char* key : {"tensors", "layers", "distribution", "finetune", "stages", "buffers"})
+        for (const char* key : {"tensors", "layers", "distribution", "finetune", "stages", "buffers", "runs"})
           c.details[key] = json;
         c.details["distribution"] = Json::array({json, Json{{"histogram", json}, {"code_points", json}}});
       }

@@ -45,8 +45,10 @@ std::string kernels(const Studies& studies) {
     for (const Candidate& c : study.candidates) by_width[number(c.decision, "width").value_or(0)].push_back(&c);
     std::string html;
     for (auto& [width, candidates] : by_width) {
-      std::ranges::stable_sort(candidates, {},
-                               [](const Candidate* c) { return c->cost("ms") ? c->cost("ms")->value : 0; });
+      std::ranges::stable_sort(candidates, {}, [](const Candidate* c) {
+        const auto* ms = c->cost("ms");
+        return ms && std::isfinite(ms->value) ? ms->value : 0;
+      });
       html += plans(candidates, width > 0 ? width : NAN, study.chosen);
     }
     return html;
