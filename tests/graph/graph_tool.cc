@@ -7,13 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "pare/base/error.h"
 #include "pare/base/stopwatch.h"
 #include "pare/graph/graph.h"
 #include "pare/graph/locality.h"
 #include "pare/graph/order.h"
-
-namespace {
+#include "probe_main.h"
 
 int run(const std::vector<std::string>& words) {
   using namespace pare::graph;
@@ -40,15 +38,4 @@ int run(const std::vector<std::string>& words) {
     return 2;
   }
   return 0;
-}
-
-}  // namespace
-
-int main(int count, char** words) {
-  try {
-    return run({words + 1, words + count});
-  } catch (const pare::Error& error) {
-    fmt::print(stderr, "{}\n", error.what());
-    return 1;
-  }
 }

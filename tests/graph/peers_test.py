@@ -1,9 +1,7 @@
 """What scipy and numpy write, pare reads as scipy does. Usage: peers_test.py GRAPH_TOOL"""
 import gzip
 import pathlib
-import subprocess
 import sys
-import tempfile
 import unittest
 
 import numpy as np
@@ -11,24 +9,11 @@ import scipy.io
 import scipy.sparse as sp
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
-TOOL = sys.argv.pop(1)
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+from probe import ToolTest, tool
 
 
-def tool(*words):
-    """Standard output of the tool, and its one line of error (or '')."""
-    done = subprocess.run([TOOL, *map(str, words)], capture_output=True, text=True)
-    assert done.returncode in (0, 1), (words, done)
-    assert (done.returncode == 1) == bool(done.stderr), done
-    return done.stdout, done.stderr.strip()
-
-
-class Case(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-        self.at = pathlib.Path(self.folder.name)
-        self.random = np.random.default_rng(7)
-
+class Case(ToolTest):
     def read(self, path):
         """The matrix that pare reads, and the lines of vertices."""
         out, error = tool("show", path)

@@ -5,38 +5,23 @@ import json
 import os
 import pathlib
 import struct
-import subprocess
 import sys
-import tempfile
 import unittest
 import zipfile
 
 import numpy as np
 from PIL import Image
 
-PROBE = sys.argv.pop(1)
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+from probe import ToolTest, tool
 
 
-def probe(*words):
-    """Standard output of the tool, and its one line of error (or '')."""
-    done = subprocess.run([PROBE, *map(str, words)], capture_output=True, text=True)
-    assert done.returncode in (0, 1), (words, done)
-    assert (done.returncode == 1) == bool(done.stderr), done
-    return done.stdout, done.stderr.strip()
-
-
-class Case(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-        self.at = pathlib.Path(self.folder.name)
-        self.random = np.random.default_rng(7)
-
+class Case(ToolTest):
     def samples(self, path, toml=None):
         """Name, samples [n, ...] and labels that pare reads."""
         if toml is not None:
             (self.at / "t.toml").write_text(toml)
-        out, error = probe("samples", path, "-" if toml is None else self.at / "t.toml", self.at / "out")
+        out, error = tool("samples", path, "-" if toml is None else self.at / "t.toml", self.at / "out")
         self.assertEqual(error, "")
         name, shape, labels = out.split("\n")[:3]
         values = np.fromfile(self.at / "out", np.float32)
@@ -61,7 +46,7 @@ class Arrays(Case):
         return out
 
     def check(self, path, arrays):
-        out, error = probe("arrays", path)
+        out, error = tool("arrays", path)
         self.assertEqual(error, "")
         lines = [line.split("|") for line in out.splitlines()]
         self.assertEqual(sorted(line[0] for line in lines), sorted(arrays))
@@ -80,7 +65,7 @@ class Arrays(Case):
     def test_numpy_reads_what_pare_writes(self):
         arrays = self.arrays()
         np.savez_compressed(self.at / "a.npz", **arrays)
-        self.assertEqual(probe("rewrite_arrays", self.at / "a.npz", self.at / "b.npz")[1], "")
+        self.assertEqual(tool("rewrite_arrays", self.at / "a.npz", self.at / "b.npz")[1], "")
         with np.load(self.at / "b.npz") as back:
             self.assertEqual(sorted(back), sorted(arrays))
             for name, array in arrays.items():
@@ -121,7 +106,7 @@ class Arrays(Case):
 
     def test_pickles_are_refused(self):
         np.savez(self.at / "a.npz", o=np.array([{}], dtype=object))
-        self.assertIn("pickled", probe("arrays", self.at / "a.npz")[1])
+        self.assertIn("pickled", tool("arrays", self.at / "a.npz")[1])
 
     def test_safetensors(self):
         arrays = {"w": self.random.standard_normal((2, 3)).astype(np.float32), "n": np.arange(5, dtype=np.uint8),
@@ -134,12 +119,12 @@ class Arrays(Case):
             data += array.tobytes()
         text = json.dumps(header).encode()
         (self.at / "a").write_bytes(struct.pack("<Q", len(text)) + text + data)
-        out, error = probe("tensors", self.at / "a")
+        out, error = tool("tensors", self.at / "a")
         self.assertEqual(error, "")
         for name, kind, shape, hexed in (line.split("|") for line in out.splitlines()):
             self.assertEqual((kind, hexed), (types[name], arrays[name].tobytes().hex()))
         # and back: pare writes, an independent reader of the format's description reads
-        self.assertEqual(probe("rewrite_tensors", self.at / "a", self.at / "b")[1], "")
+        self.assertEqual(tool("rewrite_tensors", self.at / "a", self.at / "b")[1], "")
         raw = (self.at / "b").read_bytes()
         size, = struct.unpack("<Q", raw[:8])
         header, data = json.loads(raw[8:8 + size]), raw[8 + size:]
@@ -164,7 +149,7 @@ class Images(Case):
             image.save(self.at / "i.png")
             for to in [(32, 32), (224, 224), (height, 7), (7, width), (1, 1), (height * 2, width * 3)]:
                 expected = np.asarray(image.resize(to[::-1], Image.BILINEAR)).astype(int)
-                self.assertEqual(probe("resize", self.at / "i.png", *to, self.at / "o")[1], "")
+                self.assertEqual(tool("resize", self.at / "i.png", *to, self.at / "o")[1], "")
                 got = np.fromfile(self.at / "o", np.uint8).reshape(expected.shape).astype(int)
                 worst = max(worst, np.abs(got - expected).max())
         self.assertEqual(worst, 0)
@@ -195,7 +180,7 @@ class Images(Case):
             whole = (folder / name).read_bytes()
             for length in (0, 3, 20, len(whole) // 2):
                 (folder / name).write_bytes(whole[:length])
-                self.assertIn(name, probe("samples", folder, "-", self.at / "o")[1])
+                self.assertIn(name, tool("samples", folder, "-", self.at / "o")[1])
 
     def test_folder_of_classes(self):
         expected = []
@@ -217,7 +202,7 @@ class Images(Case):
         self.assertEqual(labels, [label for label, _ in expected])
         for sample, (_, pixels) in zip(got, expected):
             self.assertLessEqual(np.abs(sample - pixels).max(), 1e-6)
-        error = probe("samples", self.at / "set", "-", self.at / "o")[1]
+        error = tool("samples", self.at / "set", "-", self.at / "o")[1]
         self.assertIn("40 x 50", error)
         self.assertIn("give resize and size", error)
 
@@ -235,9 +220,9 @@ class Sets(Case):
             _, got, got_labels = self.samples(self.at / images_name)
             np.testing.assert_array_equal(got, images[:, None] / np.float32(255))
             self.assertEqual(got_labels, labels.tolist())
-        self.assertIn("labels, not images", probe("samples", self.at / "t-labels-idx1-ubyte", "-", self.at / "o")[1])
+        self.assertIn("labels, not images", tool("samples", self.at / "t-labels-idx1-ubyte", "-", self.at / "o")[1])
         (self.at / "t-labels-idx1-ubyte").write_bytes(struct.pack(">HBBI", 0, 8, 1, 4) + bytes(4))
-        error = probe("samples", self.at / "t-images-idx3-ubyte", "-", self.at / "o")[1]
+        error = tool("samples", self.at / "t-images-idx3-ubyte", "-", self.at / "o")[1]
         self.assertIn("4 labels for the 5 images", error)
 
     def test_npz(self):

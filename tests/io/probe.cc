@@ -8,12 +8,12 @@
 #include <cstdio>
 #include <numeric>
 
-#include "pare/base/error.h"
 #include "pare/base/file.h"
 #include "pare/io/dataset.h"
 #include "pare/io/image.h"
 #include "pare/io/npz.h"
 #include "pare/io/safetensors.h"
+#include "probe_main.h"
 
 namespace {
 
@@ -35,6 +35,8 @@ void samples(const std::string& path, const std::string& toml, const std::string
   pare::write_file(out, {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)});
   fmt::print("{}\n{}\n{}\n", set->name(), fmt::join(set->sample_shape(), " "), fmt::join(set->labels(), " "));
 }
+
+}  // namespace
 
 int run(const std::vector<std::string>& words) {
   using namespace pare::io;
@@ -59,15 +61,4 @@ int run(const std::vector<std::string>& words) {
     return 2;
   }
   return 0;
-}
-
-}  // namespace
-
-int main(int count, char** words) {
-  try {
-    return run({words + 1, words + count});
-  } catch (const pare::Error& error) {
-    fmt::print(stderr, "{}\n", error.what());
-    return 1;
-  }
 }

@@ -12,10 +12,10 @@
 #include <iostream>
 #include <iterator>
 
-#include "pare/base/error.h"
 #include "pare/text/byte_pair.h"
 #include "pare/text/table.h"
 #include "pare/text/wordpiece.h"
+#include "probe_main.h"
 
 namespace {
 
@@ -32,6 +32,8 @@ std::vector<std::string> texts() {
   }
   return out;
 }
+
+}  // namespace
 
 int run(const std::vector<std::string>& words) {
   using namespace pare::text;
@@ -58,15 +60,4 @@ int run(const std::vector<std::string>& words) {
     return 2;
   }
   return 0;
-}
-
-}  // namespace
-
-int main(int count, char** words) {
-  try {
-    return run({words + 1, words + count});
-  } catch (const pare::Error& error) {
-    fmt::print(stderr, "{}\n", error.what());
-    return 1;
-  }
 }
