@@ -10,6 +10,7 @@
 
 #include "pare/base/parallel.h"
 #include "pare/base/random.h"
+#include "pare/graph/gcn.h"
 
 namespace pare::graph {
 namespace {
@@ -106,13 +107,9 @@ Adjacency matrix_for(Model model, const Adjacency& adjacency) {
 }
 
 at::Tensor degree_scale(const Adjacency& a) {
-  at::Tensor scale = at::zeros({a.rows()}, at::kFloat);
-  auto* out = scale.data_ptr<float>();
-  for (std::int64_t r = 0; r < a.rows(); ++r) {
-    double sum = 0;
-    for (std::int64_t e = a.begin[r]; e < a.begin[r + 1]; ++e) sum += a.weight.empty() ? 1 : a.weight[e];
-    if (sum > 0) out[r] = static_cast<float>(1 / std::sqrt(sum));
-  }
+  const std::vector<float> scales = degree_scales(a);
+  at::Tensor scale = at::empty({a.rows()}, at::kFloat);
+  std::ranges::copy(scales, scale.data_ptr<float>());
   return scale;
 }
 

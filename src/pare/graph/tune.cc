@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <memory>
 
 #include "pare/base/error.h"
@@ -13,6 +12,7 @@
 #include "pare/base/stopwatch.h"
 #include "pare/graph/cache.h"
 #include "pare/graph/choices.h"
+#include "pare/graph/gcn.h"
 #include "pare/graph/graph.h"
 #include "pare/kernels/bfloat16.h"
 
@@ -99,20 +99,6 @@ void add_candidates(study::Study& study, const Tuned& tuned, const Use& use, con
 }
 
 }  // namespace
-
-Adjacency gcn_matrix(const Adjacency& given) {
-  Adjacency a = with_self_loops(given);
-  a.weight.resize(a.column.size(), 1);
-  std::vector<float> scale(static_cast<std::size_t>(a.rows()));
-  for (std::int64_t r = 0; r < a.rows(); ++r) {
-    double sum = 0;
-    for (std::int64_t e = a.begin[r]; e < a.begin[r + 1]; ++e) sum += a.weight[e];
-    scale[r] = sum > 0 ? static_cast<float>(1 / std::sqrt(sum)) : 0;
-  }
-  for (std::int64_t r = 0; r < a.rows(); ++r)
-    for (std::int64_t e = a.begin[r]; e < a.begin[r + 1]; ++e) a.weight[e] *= scale[r] * scale[a.column[e]];
-  return a;
-}
 
 study::Study tune(const TuneRequest& request) {
   Graph graph = read_graph(request.graph);

@@ -24,7 +24,4 @@ struct TuneRequest {
 /// One candidate for each plan that was tried at each width. Features are random. Throws Error for what is no graph.
 study::Study tune(const TuneRequest& request);
 
-/// D^-1/2 (A + I) D^-1/2, D the row sums of A + I (Kipf and Welling 2017); a row whose sum is not positive stays zero.
-Adjacency gcn_matrix(const Adjacency& a);
-
 }  // namespace pare::graph
