@@ -1,6 +1,8 @@
 """The command under test, which is the first argument of a test in Python, and what its answers have in common."""
+import pathlib
 import subprocess
 import sys
+import tempfile
 import unittest
 
 PARE = sys.argv[1]
@@ -19,3 +21,12 @@ class CommandTest(unittest.TestCase):
         self.assertTrue(lines[0].startswith("pare: "), lines[0])
         for word in words:
             self.assertIn(word, lines[0])
+
+
+class FolderTest(CommandTest):
+    """Each test has a folder of its own."""
+
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.folder = pathlib.Path(temporary.name)

@@ -7,7 +7,6 @@ import json
 import os
 import pathlib
 import sys
-import tempfile
 import unittest
 
 import numpy
@@ -19,11 +18,9 @@ import command
 pare = functools.partial(command.pare, "graph", "tune")
 
 
-class Tune(command.CommandTest):
+class Tune(command.FolderTest):
     def setUp(self):
-        temporary = tempfile.TemporaryDirectory()
-        self.addCleanup(temporary.cleanup)
-        self.folder = pathlib.Path(temporary.name)
+        super().setUp()
         os.environ["PARE_CACHE"] = str(self.folder / "cache")
 
     def graph(self, vertices=6000, degree=6, seed=1):

@@ -6,7 +6,6 @@ import functools
 import json
 import pathlib
 import sys
-import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
@@ -22,12 +21,7 @@ MEMORIES = (("sram-single-port", 1), ("ice40", 1), ("sram-dual-port", 1), ("sram
 SOBEL = EXAMPLES / "sobel.pipe"
 
 
-class Compile(command.CommandTest):
-    def setUp(self):
-        temporary = tempfile.TemporaryDirectory()
-        self.addCleanup(temporary.cleanup)
-        self.folder = pathlib.Path(temporary.name)
-
+class Compile(command.FolderTest):
     def compiled(self, pipe, memory, *options, width=480, height=64):
         run = pare(pipe, "--memory", memory, "--width", width, "--height", height, "-o", self.folder, "--json", *options)
         self.assertEqual(run.returncode, 0, run.stderr)

@@ -7,7 +7,6 @@ import json
 import os
 import pathlib
 import sys
-import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
@@ -116,12 +115,7 @@ def random_network(seed):
     return net, random
 
 
-class Extract(command.CommandTest):
-    def setUp(self):
-        temporary = tempfile.TemporaryDirectory()
-        self.addCleanup(temporary.cleanup)
-        self.folder = pathlib.Path(temporary.name)
-
+class Extract(command.FolderTest):
     def extract(self, model, *options, output="out"):
         run = pare("imaging", "extract", model, *options, "-o", self.folder / output, "--json")
         self.assertEqual(run.returncode, 0, run.stderr)

@@ -8,7 +8,6 @@ import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
@@ -27,12 +26,7 @@ MODES = {"zero": "constant", "replicate": "nearest", "mirror": "mirror"}
 pare = functools.partial(command.pare, "imaging", "run")
 
 
-class Run(command.CommandTest):
-    def setUp(self):
-        temporary = tempfile.TemporaryDirectory()
-        self.addCleanup(temporary.cleanup)
-        self.folder = pathlib.Path(temporary.name)
-
+class Run(command.FolderTest):
     def run_pipe(self, pipe, images, *options):
         """The outputs, by name, of a pipeline's text or path on arrays."""
         if isinstance(pipe, str):

@@ -9,7 +9,6 @@ import shutil
 import struct
 import subprocess
 import sys
-import tempfile
 import unittest
 import zlib
 
@@ -28,12 +27,7 @@ def grey_png(path, width, height):
                      chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
-class Verilog(command.CommandTest):
-    def setUp(self):
-        temporary = tempfile.TemporaryDirectory()
-        self.addCleanup(temporary.cleanup)
-        self.folder = pathlib.Path(temporary.name)
-
+class Verilog(command.FolderTest):
     def compiled(self, pipe, memory, *options, width=24, height=16, output="out"):
         run = pare(EXAMPLES / f"{pipe}.pipe", "--memory", memory, "--width", width, "--height", height, "-o", self.folder / output,
                    "--json", *options)

@@ -49,17 +49,13 @@ std::vector<std::int64_t> cut(const Layout& l, std::int64_t width) {
   return begins;
 }
 
-/// A part of a row that would keep one thread busy while the others wait.
-struct Piece {
-  std::int64_t place, first, last;  // edges
-};
-
 struct Work {
   std::vector<std::pair<std::int64_t, std::int64_t>> rows;  // [first, last) places
   std::vector<Piece> pieces;                                // those of a row one after another
 };
 
-/// Takes rows apart that are more than two shares of the work. Sums of inter edges only.
+/// Takes rows apart that are more than two shares of the work, and would keep one thread busy while others wait. Sums
+/// of inter edges only.
 Work work_of(const Job& job) {
   const Layout& l = job.layout;
   const std::vector<std::int64_t> begins = cut(l, job.x.width);

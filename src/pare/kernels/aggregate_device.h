@@ -13,7 +13,6 @@
 namespace pare::kernels::cuda {
 
 constexpr int most_threads = 256;
-constexpr std::int64_t longest_sum = 512;            // edges; longer sums are taken in two steps, as rounding grows
 constexpr std::size_t shared_bytes = 48 << 10;       // that every device gives without asking
 constexpr std::int64_t most_rows_at_once = 1 << 30;  // blocks of threads that a launch may have, and some to spare
 

@@ -15,11 +15,6 @@ namespace pare::kernels::cuda {
 /// cudaStream_t; null: the default stream.
 using Stream = void*;
 
-/// A part of a row that has too many edges for one group of threads.
-struct Piece {
-  std::int64_t place, first, last;  // edges of layout.inter
-};
-
 /// Rows taken apart: a row of more than `longest_row` edges is summed in pieces, which are then added in their order.
 struct Split {
   std::int64_t longest_row = INT64_MAX;

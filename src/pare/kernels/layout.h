@@ -31,6 +31,13 @@ struct Layout {
   const std::int64_t* degree_begin = nullptr;  // [rows + 1] of the matrix itself, for Reduce::mean
 };
 
+constexpr std::int64_t longest_sum = 512;  // edges; longer sums are taken in steps, as rounding grows with their length
+
+/// A part of a row that is too long for one worker.
+struct Piece {
+  std::int64_t place, first, last;  // edges of Layout::inter
+};
+
 /// How a kernel runs, beside its layout.
 struct Tactics {
   int prefetch = 0;     // edges ahead; 0: none

@@ -82,8 +82,6 @@ struct LocalColumns {
   HWY_INLINE std::int64_t at(std::int64_t e) const { return member ? member[local[e]] : first + local[e]; }
 };
 
-constexpr std::int64_t longest_sum = 512;  // edges
-
 /// A panel of NV vectors of one row's features.
 template <class D, int NV>
 struct Panel {
