@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pare/base/error.h"
+#include "pare/base/median.h"
 #include "pare/base/stopwatch.h"
 #include "pare/base/temporary.h"
 #include "pare/cluster/cases.h"
@@ -24,12 +25,6 @@ using runtime::Pending;
 
 constexpr int warm_up = 8;                           // rounds that are not counted: every buffer once
 constexpr double smallest_message = 1024, step = 4;  // of the sizes between
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::ranges::nth_element(values, middle);
-  return *middle;
-}
 
 /// An operation with so many buffers that, between two runs on one of them, more than a cache has been used; what each
 /// run makes is kept until then, so that results find cold memory too.

@@ -10,6 +10,7 @@
 #include <cmath>
 
 #include "pare/base/error.h"
+#include "pare/base/median.h"
 #include "pare/base/progress.h"
 #include "pare/base/random.h"
 #include "pare/base/stopwatch.h"
@@ -130,9 +131,7 @@ Run train_fold(const Union& graphs, std::int64_t classes, const std::vector<int>
     run.test_curve.push_back(measure(network, test_batch).first);
     progress.step();
   }
-  const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
-  std::ranges::nth_element(times, middle);
-  run.epoch_ms = 1e3 * *middle;
+  run.epoch_ms = 1e3 * median(times);
   run.seconds = whole.seconds();
   return run;
 }

@@ -10,6 +10,7 @@
 #include <cmath>
 
 #include "pare/base/error.h"
+#include "pare/base/median.h"
 #include "pare/base/progress.h"
 #include "pare/base/random.h"
 #include "pare/base/stopwatch.h"
@@ -20,12 +21,6 @@ namespace {
 VertexTrainer::Measured measured(const at::Tensor& logits, const at::Tensor& labels) {
   return {at::cross_entropy_loss(logits, labels).item<double>(),
           logits.argmax(1).eq(labels).to(at::kDouble).mean().item<double>()};
-}
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::ranges::nth_element(values, middle);
-  return *middle;
 }
 
 /// Kipf and Welling regularise the first layer only; biases and normalisations never are.
