@@ -1,6 +1,6 @@
 """How near each order puts neighbours, and what it costs. Usage: orders.py GRAPH_TOOL FOLDER_OF_GRAPHS [BLOCK]
 
-GRAPH_TOOL is build/<preset>/tests/graph/graph_tool. Writes a table for docs/graph.md: share of nonzeros inside blocks, mean
+GRAPH_TOOL is build/<preset>/bin/graph_tool. Writes a table for docs/graph.md: share of nonzeros inside blocks, mean
 log2(1 + gap) in bits, seconds (one thread, one run).
 """
 import pathlib

@@ -48,7 +48,7 @@ class Tune(command.FolderTest):
             self.assertEqual(len(chosen), 1)
             best = min(c["costs"]["ms"]["value"] for c in mine)
             self.assertGreater(best, 0)
-            self.assertLess(chosen[0]["costs"]["ms"]["value"], 2 * best)  # runs of microseconds are easily disturbed
+            self.assertLess(chosen[0]["costs"]["ms"]["value"], 1.1 * best)  # within 2 % in each of two races
         # what needs nothing made takes no memory; what needs an order does
         plain = next(c for c in study["candidates"] if c["decision"]["window"] == 0)
         self.assertEqual(plain["costs"]["bytes"]["value"], 0)

@@ -60,13 +60,6 @@ double least_bytes(const Adjacency& a, std::int64_t width, std::int64_t item) {
          static_cast<double>((a.rows() + a.columns) * width * item);
 }
 
-Json trials_json(const Choice& choice) {
-  Json list = Json::array();
-  for (const Trial& t : choice.trials)
-    list.push_back({{"plan", name_of(t.plan)}, {"ms", t.seconds * 1e3}, {"runs", t.runs}});
-  return list;
-}
-
 void add_candidates(study::Study& study, const Tuned& tuned, const Use& use, const Choice& choice, bool one_width) {
   const auto item = static_cast<std::int64_t>(kernels::bytes_of(use.type));
   for (const Trial& t : choice.trials) {
@@ -84,7 +77,9 @@ void add_candidates(study::Study& study, const Tuned& tuned, const Use& use, con
     c.details["runs"] = t.runs;
     if (t.plan == choice.plan) {
       c.details["chosen"] = true;
+      c.details["measuring_s"] = choice.measuring_s;
       c.details["measuring_aggregations"] = choice.measuring_s / t.seconds;
+      c.details["preparing_s"] = choice.preparing_s;  // of all candidates
       if (study.chosen.empty()) study.chosen = c.name;
     }
     c.details["kernels"] = Json::array();
@@ -120,16 +115,8 @@ study::Study tune(const TuneRequest& request) {
     Buffer x(matrix.columns, width, request.bfloat16, &random), y(matrix.rows(), width, request.bfloat16, nullptr);
     tuned.aggregate({}, request.reduce, {x.data(), width, width, x.type()}, {}, {y.data(), width, width, y.type()});
   }
-  Json chosen = Json::array();
-  for (const auto& [use, choice] : tuned.choices()) {
+  for (const auto& [use, choice] : tuned.choices())
     add_candidates(study, tuned, use, choice, request.widths.size() == 1);
-    chosen.push_back({{"width", use.width},
-                      {"plan", name_of(choice.plan)},
-                      {"measuring_s", choice.measuring_s},
-                      {"preparing_s", choice.preparing_s},
-                      {"trials", trials_json(choice)}});
-  }
-  study.conditions["choices"] = chosen;
   study::mark_front(study, {"ms", "bytes", "preprocess_s"});
   return study;
 }
