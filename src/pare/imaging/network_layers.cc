@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "pare/base/error.h"
+#include "pare/imaging/integers.h"
 #include "pare/model/graph_edit.h"
 #include "pare/number/codec.h"
 #include "pare/number/tensor_codec.h"
@@ -22,8 +23,6 @@ constexpr std::int64_t most_window = 64;  // rows, columns, strides, dilations a
   throw Error(what, printable(describe(node)), mend);
 }
 
-std::int64_t floor_of(std::int64_t a, std::int64_t b) { return a / b - (a % b != 0 && a < 0 ? 1 : 0); }
-
 /// What the network loses of one axis of P - lost pixels, P a multiple of the stride, against P / stride.
 struct AxisWindow {
   std::int64_t extent, stride, before, after, lost;
@@ -33,7 +32,7 @@ struct AxisWindow {
 
   void solve() {
     const std::int64_t room = before + after - extent - lost;
-    lost_after = -((ceil ? -floor_of(-room, stride) : floor_of(room, stride)) + 1);
+    lost_after = -((ceil ? ceil_divide(room, stride) : floor_divide(room, stride)) + 1);
     // a window that would begin in the padding at the end does not count
     if (ceil && -(lost_after + 1) * stride >= before - lost) ++lost_after;
     reads_beyond = extent + lost > (lost_after + 1) * stride + before;
