@@ -5,6 +5,8 @@
 //   {"do": "chosen"}                              -> {"choices": [{"path", "plan", "measuring_s", "preparing_s"}]}
 //
 // aggregate_speed --generate VERTICES EDGES FILE.npz writes a planted partition; edges are undirected.
+#include <hwy/aligned_allocator.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -96,8 +98,9 @@ class Worker {
   // Features as in peers.py: exact in float32.
   json set_width(std::int64_t width) {
     width_ = width;
-    x_.resize(static_cast<std::size_t>(matrix().columns * width));
-    y_.assign(static_cast<std::size_t>(matrix().rows() * width), 0);
+    x_ = hwy::AllocateAligned<float>(static_cast<std::size_t>(matrix().columns * width));
+    y_ = hwy::AllocateAligned<float>(result_size());
+    std::fill_n(y_.get(), result_size(), 0.0f);
     for (std::int64_t r = 0; r < matrix().columns; ++r)
       for (std::int64_t j = 0; j < width; ++j)
         x_[r * width + j] = static_cast<float>((r * 131 + j * 71) % 251 - 125) / 64;
@@ -114,11 +117,13 @@ class Worker {
     return {{"paths", names}};
   }
 
+  std::size_t result_size() const { return static_cast<std::size_t>(matrix().rows() * width_); }
+
   json check(const std::string& name, const std::string& file) {
-    std::fill(y_.begin(), y_.end(), std::numeric_limits<float>::quiet_NaN());  // what is left out is seen
+    std::fill_n(y_.get(), result_size(), std::numeric_limits<float>::quiet_NaN());  // what is left out is seen
     run(path(name));
     std::ofstream out(file, std::ios::binary);
-    out.write(reinterpret_cast<const char*>(y_.data()), static_cast<std::streamsize>(4 * y_.size()));
+    out.write(reinterpret_cast<const char*>(y_.get()), static_cast<std::streamsize>(4 * result_size()));
     if (!out) throw Error("cannot write", file);
     return json::object();
   }
@@ -161,8 +166,8 @@ class Worker {
   }
 
   void run(const Path& p) {
-    const kernels::Input x{x_.data(), width_, width_};
-    const kernels::Output y{y_.data(), width_, width_};
+    const kernels::Input x{x_.get(), width_, width_};
+    const kernels::Output y{y_.get(), width_, width_};
     kernels::Weights weights;
     kernels::Epilogue epilogue;
     if (p.scales) {
@@ -191,7 +196,7 @@ class Worker {
   std::vector<Plan> plans_;
   std::vector<Path> paths_;
   std::int64_t width_ = 0;
-  std::vector<float> x_, y_;  // [columns, width], [rows, width]
+  hwy::AlignedFreeUniquePtr<float[]> x_, y_;  // [columns, width], [rows, width]; aligned as torch aligns
 };
 
 int generate(char** arguments) {

@@ -52,9 +52,15 @@ Prepared::Prepared(const Adjacency& a, const std::vector<std::int32_t>* new_of, 
   assert(key.block == 0 || (a.rows() == a.columns && key.block <= 256 && key.window == 0));
   assert(!key.copied || (a.rows() == a.columns && key.block == 0 && key.column_tiles == 1));
   untouched_ = !new_of && key.window == 0 && key.block == 0 && key.column_tiles == 1;
-  if (untouched_) return;
-  const std::int64_t rows = a.rows(), block = key.block;
   if (new_of || key.window > 0) row_of_ = rows_in_order(a, new_of, key.window);
+  if (!untouched_) fill();
+  layouts_ = make_layouts();
+}
+
+void Prepared::fill() {
+  const Adjacency& a = a_;
+  const LayoutKey& key = key_;
+  const std::int64_t rows = a.rows(), block = key.block;
   const auto row_at = [&](std::int64_t place) { return row_of_.empty() ? place : row_of_[place]; };
   std::vector<std::int32_t> place_of(static_cast<std::size_t>(block > 0 || key.copied ? rows : 0));
   for (std::int64_t p = 0; p < static_cast<std::int64_t>(place_of.size()); ++p)
@@ -101,7 +107,7 @@ kernels::Edges Prepared::edges(const Part& part) const {
           part.weight.empty() ? nullptr : part.weight.data(), part.source.data()};
 }
 
-std::vector<kernels::Layout> Prepared::layouts() const {
+std::vector<kernels::Layout> Prepared::make_layouts() const {
   kernels::Layout common;
   common.rows = a_.rows();
   common.columns = a_.columns;
@@ -127,6 +133,15 @@ std::vector<kernels::Layout> Prepared::layouts() const {
     all.push_back(layout);
   }
   return all;
+}
+
+const std::vector<kernels::Work>& Prepared::work(std::int64_t width, bool whole_rows) const {
+  const std::lock_guard lock(mutex_);
+  const auto [at, is_new] = work_.try_emplace({width, whole_rows});
+  if (is_new)
+    for (std::size_t i = 0; i < layouts_.size(); ++i)
+      at->second.push_back(kernels::work_of(layouts_[i], width, whole_rows || i > 0));
+  return at->second;
 }
 
 void Prepared::copy(const kernels::Input& x, std::byte* out) const {

@@ -2,8 +2,11 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "pare/graph/adjacency.h"
@@ -54,9 +57,13 @@ class Prepared {
  public:
   /// new_of: the place of each row; null: natural. A matrix that is split must be square. The matrix must outlive it.
   Prepared(const Adjacency& a, const std::vector<std::int32_t>* new_of, const LayoutKey& key);
+  Prepared(const Prepared&) = delete;
+  Prepared& operator=(const Prepared&) = delete;
 
   /// More than one where columns are tiled: what they come to is added up.
-  std::vector<kernels::Layout> layouts() const;
+  const std::vector<kernels::Layout>& layouts() const { return layouts_; }
+  /// How layouts() of a width are shared out, kept from the first call on.
+  const std::vector<kernels::Work>& work(std::int64_t width, bool whole_rows) const;
   std::size_t bytes() const;  // beside the matrix's own
 
   /// The features as layouts() of a copied plan wants them: out [rows, width], without gaps.
@@ -71,6 +78,8 @@ class Prepared {
     std::vector<std::int64_t> source;
   };
   kernels::Edges edges(const Part& part) const;
+  void fill();
+  std::vector<kernels::Layout> make_layouts() const;
 
   const Adjacency& a_;
   LayoutKey key_;
@@ -79,6 +88,9 @@ class Prepared {
   std::vector<float> tile_;
   Part intra_;
   std::vector<Part> inter_;
+  std::vector<kernels::Layout> layouts_;
+  mutable std::mutex mutex_;
+  mutable std::map<std::pair<std::int64_t, bool>, std::vector<kernels::Work>> work_;
 };
 
 }  // namespace pare::graph

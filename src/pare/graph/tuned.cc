@@ -99,12 +99,13 @@ void Tuned::aggregate(const KernelPlan& plan, const kernels::Weights& weights, R
     job.x.data = aligned;
     job.x.stride = x.width;
   }
-  const auto layouts = matrix.layouts();
+  const auto& layouts = matrix.layouts();
+  const auto& work = matrix.work(x.width, reduce == Reduce::max);
   for (std::size_t i = 0; i < layouts.size(); ++i) {
     job.layout = layouts[i];
     job.first = i == 0;
     job.last = i + 1 == layouts.size();
-    kernels::run(job);
+    kernels::run(job, work[i]);
   }
 }
 

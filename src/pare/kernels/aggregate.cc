@@ -1,4 +1,4 @@
-// How a layout's rows are cut into pieces for threads. Cuts depend on the layout alone.
+// How a layout's rows are cut into pieces for threads. Cuts depend on the layout and the width alone.
 #include "pare/kernels/aggregate.h"
 
 #include <algorithm>
@@ -14,7 +14,8 @@
 namespace pare::kernels {
 namespace {
 
-constexpr std::int64_t piece_work = 1 << 17;  // multiplications, about ten microseconds
+constexpr std::int64_t piece_work = 1 << 14;     // multiplications, about a microsecond: threads end together
+constexpr std::int64_t long_row_work = 1 << 17;  // more than twice this is worth taking apart and adding up
 
 /// Edges and rows before a place; grows with it.
 std::int64_t work_before(const Layout& l, std::int64_t place) {
@@ -26,16 +27,19 @@ std::int64_t work_before(const Layout& l, std::int64_t place) {
   return work;
 }
 
-/// Places where pieces of about equal work begin, and the end; whole blocks.
-std::vector<std::int64_t> cut(const Layout& l, std::int64_t width) {
+/// Of work_before(), what one of pieces of `size` multiplications has, of which there shall be `most` or fewer.
+std::int64_t share_of(std::int64_t total, std::int64_t width, std::int64_t size, std::int64_t most) {
+  const std::int64_t pieces = total * std::max<std::int64_t>(width, 8) / size;
+  return total / std::clamp<std::int64_t>(pieces, 1, most) + 1;
+}
+
+/// Places where pieces of about that work begin, and the end; whole blocks.
+std::vector<std::int64_t> cut(const Layout& l, std::int64_t share) {
   const std::int64_t unit = std::max(l.block, 1), units = (l.rows + unit - 1) / unit;
   const std::int64_t total = work_before(l, l.rows);
-  const std::int64_t pieces = std::clamp<std::int64_t>(total * std::max<std::int64_t>(width, 8) / piece_work, 1,
-                                                       std::min<std::int64_t>(units, 512));
   std::vector<std::int64_t> begins{0};
-  for (std::int64_t i = 1; i < pieces; ++i) {
+  for (std::int64_t goal = share; goal < total; goal += share) {
     std::int64_t low = begins.back() / unit, high = units;
-    const std::int64_t goal = total / pieces * i;
     while (low < high) {
       const std::int64_t middle = (low + high) / 2;
       if (work_before(l, middle * unit) < goal)
@@ -47,35 +51,6 @@ std::vector<std::int64_t> cut(const Layout& l, std::int64_t width) {
   }
   begins.push_back(l.rows);
   return begins;
-}
-
-struct Work {
-  std::vector<std::pair<std::int64_t, std::int64_t>> rows;  // [first, last) places
-  std::vector<Piece> pieces;                                // those of a row one after another
-};
-
-/// Takes rows apart that are more than two shares of the work, and would keep one thread busy while others wait. Sums
-/// of inter edges only.
-Work work_of(const Job& job) {
-  const Layout& l = job.layout;
-  const std::vector<std::int64_t> begins = cut(l, job.x.width);
-  const std::int64_t share = work_before(l, l.rows) / static_cast<std::int64_t>(begins.size() - 1) + 1;
-  const bool whole = job.reduce == Reduce::max || !job.first || l.block > 0;
-  Work work;
-  for (std::size_t i = 0; i + 1 < begins.size(); ++i) {
-    std::int64_t from = begins[i];
-    const std::int64_t to = begins[i + 1];
-    if (!whole && begins.size() > 2 && work_before(l, to) - work_before(l, from) > 2 * share)
-      for (std::int64_t p = from; p < to; ++p) {
-        const std::int64_t first = l.inter.begin[p], last = l.inter.begin[p + 1];
-        if (last - first <= 2 * share) continue;
-        for (std::int64_t e = first; e < last; e += share) work.pieces.push_back({p, e, std::min(e + share, last)});
-        if (p > from) work.rows.emplace_back(from, p);
-        from = p + 1;
-      }
-    if (to > from) work.rows.emplace_back(from, to);
-  }
-  return work;
 }
 
 /// Adds what the pieces of each row came to, in their order.
@@ -104,13 +79,33 @@ int usual_prefetch(std::int64_t row_bytes) {
   return static_cast<int>(std::clamp<std::int64_t>(2048 / std::max<std::int64_t>(row_bytes, 1), 2, 16));
 }
 
-void run(const Job& given) {
+Work work_of(const Layout& l, std::int64_t width, bool whole_rows) {
+  const std::int64_t total = work_before(l, l.rows);
+  const std::vector<std::int64_t> begins = cut(l, share_of(total, width, piece_work, 4096));
+  const std::int64_t share = share_of(total, width, long_row_work, 512);
+  Work work;
+  for (std::size_t i = 0; i + 1 < begins.size(); ++i) {
+    std::int64_t from = begins[i];
+    const std::int64_t to = begins[i + 1];
+    if (!whole_rows && l.block == 0 && work_before(l, to) - work_before(l, from) > 2 * share)
+      for (std::int64_t p = from; p < to; ++p) {
+        const std::int64_t first = l.inter.begin[p], last = l.inter.begin[p + 1];
+        if (last - first <= 2 * share) continue;
+        for (std::int64_t e = first; e < last; e += share) work.pieces.push_back({p, e, std::min(e + share, last)});
+        if (p > from) work.rows.emplace_back(from, p);
+        from = p + 1;
+      }
+    if (to > from) work.rows.emplace_back(from, to);
+  }
+  return work;
+}
+
+void run(const Job& given, const Work& work) {
   Job job = given;
   job.tactics.stream = job.tactics.stream && all_aligned(job);
   assert(job.weights.heads > 0 && job.x.width % job.weights.heads == 0 && job.y.width == job.x.width);
   if (job.layout.rows == 0 || job.x.width == 0) return;
   ready_simd();
-  const Work work = work_of(job);
   std::vector<float> sums(work.pieces.size() * static_cast<std::size_t>(job.x.width));
   parallel_for(work.pieces.size() + work.rows.size(), [&](std::size_t i) {
     if (i < work.pieces.size()) {
@@ -138,7 +133,7 @@ void aggregate(const Csr& a, const Weights& weights, Reduce reduce, const Input&
   job.epilogue = epilogue;
   job.y = y;
   job.argmax = argmax;
-  run(job);
+  run(job, work_of(job.layout, x.width, reduce == Reduce::max));
 }
 
 }  // namespace pare::kernels

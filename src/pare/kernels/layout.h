@@ -1,5 +1,8 @@
 // A sparse matrix laid out for one kernel, and the kernels over it.
 #pragma once
+#include <utility>
+#include <vector>
+
 #include "pare/kernels/aggregate.h"
 
 namespace pare::kernels {
@@ -59,7 +62,18 @@ struct Job {
                                    // epilogue follows where last
 };
 
-void run(const Job& job);
+/// A layout's rows as pieces of about equal work.
+struct Work {
+  std::vector<std::pair<std::int64_t, std::int64_t>> rows;  // [first, last) places
+  std::vector<Piece> pieces;                                // those of a row one after another
+};
+
+/// Takes rows apart that would keep one thread busy while others wait: for sums that begin with this layout
+/// (Job::first) only, and not where `whole_rows`. Rows with intra edges stay whole.
+Work work_of(const Layout& layout, std::int64_t width, bool whole_rows);
+
+/// `work`: work_of() the job's layout and width.
+void run(const Job& job, const Work& work);
 
 /// Edges ahead that suit rows of so many bytes: about as much as the processor can have under way.
 int usual_prefetch(std::int64_t row_bytes);
