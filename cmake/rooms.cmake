@@ -80,10 +80,19 @@ function(_pare_room_program kind room)
   endif()
 endfunction()
 
+# Tests whose work is one thread's: ctest -j runs them side by side, every other one alone.
+set(PARE_ONE_THREAD "^(draw|imaging|io|model|rtl|solve|study|text|trace)(_|$)|_fuzz_")
+function(pare_share_processors test)
+  if(NOT test MATCHES "${PARE_ONE_THREAD}")
+    set_tests_properties(${test} PROPERTIES PROCESSORS 64)  # more than ctest is given: all
+  endif()
+endfunction()
+
 function(pare_room_test room)
   _pare_room_program(test ${room} ${ARGN} LIBRARIES GTest::gtest_main GTest::gmock)
   target_compile_definitions(${room}_test PRIVATE PARE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   add_test(NAME ${room} COMMAND ${room}_test)
+  pare_share_processors(${room})
 endfunction()
 
 # pare_room_fuzz(ROOM FORMATS ... [ROOMS ...] [MOST BYTES]): <room>_fuzz_<format>, libFuzzer over one function of fuzz.cc,
@@ -130,6 +139,7 @@ function(pare_python_test name script)
   if(EXISTS ${PARE_PEERS_PYTHON})
     add_test(NAME ${name} COMMAND ${PARE_PEERS_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/${script} ${ARGN})
     set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900)
+    pare_share_processors(${name})
   else()
     message(STATUS "test ${name} is left out: no ${PARE_PEERS_PYTHON} (./test installs it)")
   endif()

@@ -182,12 +182,20 @@ def mkl_paths(matrix, x, threads):
 LIBRARIES = {"scipy": scipy_paths, "torch": torch_paths, "mkl": mkl_paths, "pyg": pyg_paths, "dgl": dgl_paths}
 
 
+WARM_UP_S = 0.02
+
+
 def run_times(run, least_s):
-    """Seconds of each run, until least_s have passed. Short runs are timed several at once: a reading costs too."""
+    """Seconds of each run, until least_s have passed. Short runs are timed several at once: a reading costs too. Threads that
+    slept first share a processor for some milliseconds, so that the first runs do not count."""
     clock = time.perf_counter
-    start = clock()
-    run()
-    group = max(1, int(100e-6 / (clock() - start)))
+    begun = clock()
+    once = 1
+    while clock() - begun < WARM_UP_S:
+        start = clock()
+        run()
+        once = min(once, clock() - start)
+    group = max(1, int(100e-6 / once))
     seconds = []
     begun = clock()
     while not seconds or clock() - begun < least_s:

@@ -106,39 +106,61 @@ struct Panel {
   }
 };
 
-/// panel += sum over the edges [first, last) of weight · x[column]. Narrow panels take several edges at a time, as
-/// additions wait for one another. `end`: edges may be looked at up to here.
+/// Asks for the features of edge `e`, a panel of them.
+template <class Of, class D, int NV, class Where>
+HWY_INLINE void fetch(D d, const typename Of::T* x, std::int64_t stride, const Where& where, std::int64_t e) {
+  const auto* line = reinterpret_cast<const char*>(x + where.at(e) * stride);
+  const std::size_t bytes = NV * sizeof(typename Of::T) * hn::Lanes(d);
+  for (std::size_t b = 0; b < bytes; b += 64) hwy::Prefetch(line + b);
+}
+
+/// panel += sum over the edges [first, last) of weight · x[column]. `end`: edges may be looked at up to here.
 template <class Of, class D, int NV, class Where, class Weight>
 HWY_INLINE void add_edges(D d, const typename Of::T* x, std::int64_t stride, const Where& where, const Weight& weight,
                           std::int64_t first, std::int64_t last, std::int64_t end, int ahead, Panel<D, NV>& panel) {
-  constexpr int at_once = NV == 1 ? 4 : NV == 2 ? 2 : 1;
-  const auto fetch = [&](std::int64_t e) HWY_ATTR {
-    if (ahead == 0 || e + ahead >= end) return;
-    const auto* line = x + where.at(e + ahead) * stride;
-    constexpr std::size_t bytes = NV * sizeof(typename Of::T);
-    for (std::size_t b = 0; b < bytes * hn::Lanes(d); b += 64) hwy::Prefetch(reinterpret_cast<const char*>(line) + b);
-  };
-  std::int64_t e = first;
-  if constexpr (at_once > 1) {
-    if (last - e >= at_once) {
-      Panel<D, NV> side[at_once];
-      for (int k = 1; k < at_once; ++k) side[k].clear(d);
-      for (; e + at_once <= last; e += at_once) {
-        for (int k = 0; k < at_once; ++k) fetch(e + k);
-        for (int k = 0; k < at_once; ++k) {
-          const std::int64_t c = where.at(e + k);
-          Panel<D, NV>& to = k == 0 ? panel : side[k];
-          to.template add<Of, Weight::weighted>(d, x + c * stride, weight.at(e + k, c));
-        }
-      }
-      for (int k = 1; k < at_once; ++k) panel.add(side[k]);
-    }
-  }
-  for (; e < last; ++e) {
-    fetch(e);
+  for (std::int64_t e = first; e < last; ++e) {
+    if (ahead > 0 && e + ahead < end) fetch<Of, D, NV>(d, x, stride, where, e + ahead);
     const std::int64_t c = where.at(e);
     panel.template add<Of, Weight::weighted>(d, x + c * stride, weight.at(e, c));
   }
+}
+
+/// Edges from which on sum_of_many() pays: narrow panels wait for their additions.
+template <int NV>
+constexpr std::int64_t many_edges = NV <= 2 ? 16 : longest_sum;
+
+/// The sum over the edges [first, last): in steps of `longest_sum`, and, where the panel is narrow, several edges at a
+/// time. A call of its own, which returns the sum, so that the registers of short rows' loops are theirs.
+template <class Of, class D, int NV, class Where, class Weight>
+HWY_NOINLINE Panel<D, NV> sum_of_many(D d, const typename Of::T* x, std::int64_t stride, const Where& where,
+                                      const Weight& weight, std::int64_t first, std::int64_t last, std::int64_t end,
+                                      int ahead) {
+  Panel<D, NV> total;
+  total.clear(d);
+  while (first < last) {
+    const std::int64_t stop = std::min(last, first + longest_sum);
+    Panel<D, NV> sum;
+    sum.clear(d);
+    if constexpr (NV <= 2) {
+      // by name: g++ leaves arrays of panels in memory
+      Panel<D, NV> second, third, fourth;
+      second.clear(d), third.clear(d), fourth.clear(d);
+      const auto add = [&](Panel<D, NV>& to, std::int64_t e) HWY_ATTR {
+        const std::int64_t c = where.at(e);
+        to.template add<Of, Weight::weighted>(d, x + c * stride, weight.at(e, c));
+      };
+      for (; first + 4 <= stop; first += 4) {
+        if (ahead > 0 && first + 3 + ahead < end)
+          for (int k = 0; k < 4; ++k) fetch<Of, D, NV>(d, x, stride, where, first + k + ahead);
+        add(sum, first), add(second, first + 1), add(third, first + 2), add(fourth, first + 3);
+      }
+      sum.add(second), third.add(fourth), sum.add(third);
+    }
+    add_edges<Of>(d, x, stride, where, weight, first, stop, end, ahead, sum);
+    total.add(sum);
+    first = stop;
+  }
+  return total;
 }
 
 /// The part of the width that one call works on: vectors of one head, from feature `f` on.
@@ -232,18 +254,7 @@ HWY_NOINLINE void finish_with_epilogue(D d, const Job& job, std::int64_t row, st
       OfBfloat16::store(d, panel.v[i], static_cast<std::uint16_t*>(job.y.data) + at + i * n, job.tactics.stream);
 }
 
-/// The same; a plain sum is stored at once.
-template <class D, int NV>
-HWY_INLINE void finish_row(D d, const Job& job, bool plain, std::int64_t row, std::int64_t f,
-                           const Panel<D, NV>& panel) {
-  if (!plain) {
-    Panel<D, NV> copy = panel;  // what a call may see cannot stay in registers
-    return finish_with_epilogue(d, job, row, f, copy);
-  }
-  float* y = static_cast<float*>(job.y.data) + row * job.y.stride + f;
-  for (int i = 0; i < NV; ++i) hn::StoreU(panel.v[i], d, y + i * hn::Lanes(d));
-}
-
+/// Whether a finished sum is stored as it is.
 inline bool is_plain(const Job& job) {
   const Epilogue& e = job.epilogue;
   return job.y.type == Float::float32 && !job.tactics.stream &&
@@ -299,7 +310,6 @@ template <class Of, class D, int NV>
 void block_rows(D d, const Job& job, std::int64_t first, std::int64_t last, const Slice& slice) {
   const Layout& layout = job.layout;
   const auto* x = static_cast<const typename Of::T*>(job.x.data) + slice.f;
-  const bool plain = is_plain(job);
   Panel<D, NV> sums[256];
   for (std::int64_t block = first; block < last; block += layout.block) {
     const std::int64_t end = std::min(last, block + layout.block);
@@ -315,56 +325,66 @@ void block_rows(D d, const Job& job, std::int64_t first, std::int64_t last, cons
         sums[layout.row_in_block[e]].template add<Of, Weight::weighted>(d, x + c * job.x.stride, weight.at(e, c));
       }
     });
-    for (std::int64_t p = block; p < end; ++p) finish_row(d, job, plain, row_at(layout, p), slice.f, sums[p - block]);
+    for (std::int64_t p = block; p < end; ++p)
+      finish_with_epilogue(d, job, row_at(layout, p), slice.f, sums[p - block]);
   }
+}
+
+/// What follows a row's inter edges where it is more than a store.
+template <class Of, class D, int NV>
+HWY_NOINLINE void finish_with_more(D d, const Job& job, const typename Of::T* x, const Slice& slice, std::int64_t place,
+                                   Panel<D, NV>& panel) {
+  const Layout& layout = job.layout;
+  const std::int64_t row = row_at(layout, place);
+  if (!job.first) {
+    const float* y = static_cast<const float*>(job.y.data) + row * job.y.stride + slice.f;
+    panel.template add<OfFloat, false>(d, y, 1);
+  }
+  if (layout.tile || layout.intra.begin) {
+    Panel<D, NV> inside;
+    inside.clear(d);
+    add_intra<Of>(d, job, x, slice, place, inside);
+    panel.add(inside);
+  }
+  finish_with_epilogue(d, job, row, slice.f, panel);
 }
 
 template <class Of, class D, int NV>
 void panel_rows(D d, const Job& job, std::int64_t first, std::int64_t last, const Slice& slice) {
   const Layout& layout = job.layout;
+  // copies, as stores could change what lies behind `job` for all the compiler knows
   const auto* x = static_cast<const typename Of::T*>(job.x.data) + slice.f;
-  const std::int64_t end = layout.inter.begin[layout.rows];
-  const bool intra = layout.tile || layout.intra.begin, plain = is_plain(job);
+  auto* y = static_cast<float*>(job.y.data) + slice.f;
+  const std::int64_t x_stride = job.x.stride, y_stride = job.y.stride, end = layout.inter.begin[layout.rows];
+  const std::int64_t* begin = layout.inter.begin;
+  const std::int32_t* row_of = layout.row_of;
+  const int ahead = job.tactics.prefetch;
+  const bool plain = is_plain(job) && job.first && !layout.tile && !layout.intra.begin;
   const Columns where{layout.inter.column};
-  with_weight(job, layout.inter, slice.head, [&](const auto& weight) HWY_ATTR {
-    std::int64_t e = layout.inter.begin[first];
+  with_weight(job, layout.inter, slice.head, [&](const auto& given) HWY_ATTR {
+    const auto weight = given;
+    std::int64_t e = begin[first];
     for (std::int64_t p = first; p < last; ++p) {
-      const std::int64_t row = row_at(layout, p), next = layout.inter.begin[p + 1];
+      const std::int64_t next = begin[p + 1];
       Panel<D, NV> panel;
-      if (job.first)
+      if (next - e < many_edges<NV>) {
         panel.clear(d);
-      else
-        for (int i = 0; i < NV; ++i)
-          panel.v[i] =
-              hn::LoadU(d, static_cast<const float*>(job.y.data) + row * job.y.stride + slice.f + i * hn::Lanes(d));
-      if (intra) {
-        Panel<D, NV> inside;
-        inside.clear(d);
-        add_intra<Of>(d, job, x, slice, p, inside);
-        panel.add(inside);
+        add_edges<Of>(d, x, x_stride, where, weight, e, next, end, ahead, panel);
+      } else {
+        panel = sum_of_many<Of, D, NV>(d, x, x_stride, where, weight, e, next, end, ahead);
       }
-      // long sums in two steps, as rounding grows with their length
-      Panel<D, NV> total;
-      const bool is_long = next - e > longest_sum;
-      if (is_long) total.clear(d);
-      for (;;) {
-        const std::int64_t stop = std::min(next, e + longest_sum);
-        add_edges<Of>(d, x, job.x.stride, where, weight, e, stop, end, job.tactics.prefetch, panel);
-        e = stop;
-        if (!is_long) break;
-        total.add(panel);
-        panel.clear(d);
-        if (e == next) {
-          panel = total;
-          break;
-        }
+      e = next;
+      if (plain) {
+        float* to = y + (row_of ? row_of[p] : p) * y_stride;
+        for (int i = 0; i < NV; ++i) hn::StoreU(panel.v[i], d, to + i * hn::Lanes(d));
+      } else {
+        Panel<D, NV> copy = panel;  // what a call may see cannot stay in registers
+        finish_with_more<Of>(d, job, x, slice, p, copy);
       }
-      finish_row(d, job, plain, row, slice.f, panel);
     }
   });
 }
 
-/// The greatest of each feature, and which edge had it; the first of equals. NaN wins nowhere but as the first.
 template <class Of, class D, int NV>
 void most_rows(D d, const Job& job, std::int64_t first, std::int64_t last, const Slice& slice) {
   const Layout& layout = job.layout;
@@ -434,19 +454,14 @@ struct PartialOf {
   void call() const {
     each_panel(job->x.width, job->weights.heads, [&](auto d, auto count, const Slice& slice) HWY_ATTR {
       const auto* x = static_cast<const typename Of::T*>(job->x.data) + slice.f;
-      Panel<decltype(d), count.value> panel;
-      panel.clear(d);
+      constexpr int vectors = count.value;
       const Columns where{job->layout.inter.column};
+      Panel<decltype(d), vectors> panel;
       with_weight(*job, job->layout.inter, slice.head, [&](const auto& weight) HWY_ATTR {
-        for (std::int64_t e = first; e < last; e += longest_sum) {
-          Panel<decltype(d), count.value> step;
-          step.clear(d);
-          add_edges<Of>(d, x, job->x.stride, where, weight, e, std::min(last, e + longest_sum), last,
-                        job->tactics.prefetch, step);
-          panel.add(step);
-        }
+        panel = sum_of_many<Of, decltype(d), vectors>(d, x, job->x.stride, where, weight, first, last, last,
+                                                      job->tactics.prefetch);
       });
-      for (int i = 0; i < count.value; ++i) hn::StoreU(panel.v[i], d, sums + slice.f + i * hn::Lanes(d));
+      for (int i = 0; i < vectors; ++i) hn::StoreU(panel.v[i], d, sums + slice.f + i * hn::Lanes(d));
     });
   }
 };
