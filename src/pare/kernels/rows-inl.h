@@ -219,32 +219,67 @@ HWY_INLINE void each_panel(std::int64_t width, int heads, const Use& use) {
     panels_of<1>(hn::CappedTag<float, 1>(), part, heads, use);
 }
 
-/// Mean and epilogue of features [f, ...) of a row, then the store. One copy a panel, as it is long.
-template <class D, int NV>
-HWY_NOINLINE void finish_with_epilogue(D d, const Job& job, std::int64_t row, std::int64_t f, Panel<D, NV>& panel) {
-  const std::size_t n = hn::Lanes(d);
-  const Epilogue& e = job.epilogue;
-  if (job.last) {
-    float scale = 1;
-    if (job.reduce == Reduce::mean) {
-      const std::int64_t degree = job.layout.degree_begin[row + 1] - job.layout.degree_begin[row];
-      if (degree > 0) scale = 1 / static_cast<float>(degree);
-    }
-    if (e.row_scale) scale *= e.row_scale[row];
-    if (scale != 1)
+/// Mean and epilogue of the features from `f` on. A copy of the job's, as stores could change what lies behind a job
+/// for all the compiler knows.
+struct Ending {
+  const std::int64_t* degree_begin;  // mean only
+  const float *row_scale, *bias;
+  float self;
+  const float* own;  // float32, or
+  const std::uint16_t* own_halves;
+  std::int64_t own_stride;
+  bool relu;
+
+  Ending(const Job& job, std::int64_t f)
+      : degree_begin(job.reduce == Reduce::mean ? job.layout.degree_begin : nullptr),
+        row_scale(job.epilogue.row_scale),
+        bias(job.epilogue.bias ? job.epilogue.bias + f : nullptr),
+        self(job.epilogue.self),
+        own(nullptr),
+        own_halves(nullptr),
+        own_stride(job.epilogue.own.stride),
+        relu(job.epilogue.relu) {
+    if (self == 0) return;
+    if (job.epilogue.own.type == Float::float32)
+      own = static_cast<const float*>(job.epilogue.own.data) + f;
+    else
+      own_halves = static_cast<const std::uint16_t*>(job.epilogue.own.data) + f;
+  }
+
+  bool changes_nothing() const { return !degree_begin && !row_scale && !bias && self == 0 && !relu; }
+
+  template <class D, int NV>
+  HWY_INLINE void apply(D d, std::int64_t row, Panel<D, NV>& panel) const {
+    if (degree_begin || row_scale) {
+      float scale = 1;
+      if (degree_begin)
+        scale = 1 / static_cast<float>(std::max<std::int64_t>(1, degree_begin[row + 1] - degree_begin[row]));
+      if (row_scale) scale *= row_scale[row];
       for (int i = 0; i < NV; ++i) panel.v[i] = hn::Mul(panel.v[i], hn::Set(d, scale));
-    if (e.self != 0) {
-      const std::int64_t at = row * e.own.stride + f;
-      if (e.own.type == Float::float32)
-        panel.template add<OfFloat, true>(d, static_cast<const float*>(e.own.data) + at, e.self);
-      else
-        panel.template add<OfBfloat16, true>(d, static_cast<const std::uint16_t*>(e.own.data) + at, e.self);
     }
-    if (e.bias)
-      for (int i = 0; i < NV; ++i) panel.v[i] = hn::Add(panel.v[i], hn::LoadU(d, e.bias + f + i * n));
-    if (e.relu)
+    if (own)
+      panel.template add<OfFloat, true>(d, own + row * own_stride, self);
+    else if (own_halves)
+      panel.template add<OfBfloat16, true>(d, own_halves + row * own_stride, self);
+    if (bias)
+      for (int i = 0; i < NV; ++i) panel.v[i] = hn::Add(panel.v[i], hn::LoadU(d, bias + i * hn::Lanes(d)));
+    if (relu)
       for (int i = 0; i < NV; ++i) panel.v[i] = hn::Max(panel.v[i], hn::Zero(d));
   }
+};
+
+/// Ends a row that nothing else adds to. A call of its own, as it would take registers from the loop over edges.
+template <class D, int NV>
+HWY_NOINLINE void end_row(D d, const Ending& ending, std::int64_t row, Panel<D, NV>& panel, float* y) {
+  ending.apply(d, row, panel);
+  for (int i = 0; i < NV; ++i) hn::StoreU(panel.v[i], d, y + i * hn::Lanes(d));
+}
+
+/// The epilogue where this layout is the last, then the store. One copy a panel, as it is long.
+template <class D, int NV>
+HWY_NOINLINE void finish_row(D d, const Job& job, std::int64_t row, std::int64_t f, Panel<D, NV>& panel) {
+  const std::size_t n = hn::Lanes(d);
+  if (job.last) Ending(job, f).apply(d, row, panel);
   const std::int64_t at = row * job.y.stride + f;
   if (job.y.type == Float::float32)
     for (int i = 0; i < NV; ++i)
@@ -252,13 +287,6 @@ HWY_NOINLINE void finish_with_epilogue(D d, const Job& job, std::int64_t row, st
   else
     for (int i = 0; i < NV; ++i)
       OfBfloat16::store(d, panel.v[i], static_cast<std::uint16_t*>(job.y.data) + at + i * n, job.tactics.stream);
-}
-
-/// Whether a finished sum is stored as it is.
-inline bool is_plain(const Job& job) {
-  const Epilogue& e = job.epilogue;
-  return job.y.type == Float::float32 && !job.tactics.stream &&
-         (!job.last || (job.reduce != Reduce::mean && !e.row_scale && e.self == 0 && !e.bias && !e.relu));
 }
 
 HWY_INLINE std::int64_t row_at(const Layout& layout, std::int64_t place) {
@@ -325,12 +353,11 @@ void block_rows(D d, const Job& job, std::int64_t first, std::int64_t last, cons
         sums[layout.row_in_block[e]].template add<Of, Weight::weighted>(d, x + c * job.x.stride, weight.at(e, c));
       }
     });
-    for (std::int64_t p = block; p < end; ++p)
-      finish_with_epilogue(d, job, row_at(layout, p), slice.f, sums[p - block]);
+    for (std::int64_t p = block; p < end; ++p) finish_row(d, job, row_at(layout, p), slice.f, sums[p - block]);
   }
 }
 
-/// What follows a row's inter edges where it is more than a store.
+/// What follows a row's inter edges where other layouts or subgraphs add to it, or the store is a special one.
 template <class Of, class D, int NV>
 HWY_NOINLINE void finish_with_more(D d, const Job& job, const typename Of::T* x, const Slice& slice, std::int64_t place,
                                    Panel<D, NV>& panel) {
@@ -346,7 +373,7 @@ HWY_NOINLINE void finish_with_more(D d, const Job& job, const typename Of::T* x,
     add_intra<Of>(d, job, x, slice, place, inside);
     panel.add(inside);
   }
-  finish_with_epilogue(d, job, row, slice.f, panel);
+  finish_row(d, job, row, slice.f, panel);
 }
 
 template <class Of, class D, int NV>
@@ -359,7 +386,10 @@ void panel_rows(D d, const Job& job, std::int64_t first, std::int64_t last, cons
   const std::int64_t* begin = layout.inter.begin;
   const std::int32_t* row_of = layout.row_of;
   const int ahead = job.tactics.prefetch;
-  const bool plain = is_plain(job) && job.first && !layout.tile && !layout.intra.begin;
+  const Ending ending(job, slice.f);
+  const bool alone = job.first && job.last && !layout.tile && !layout.intra.begin && job.y.type == Float::float32 &&
+                     !job.tactics.stream;
+  const bool plain = alone && ending.changes_nothing();
   const Columns where{layout.inter.column};
   with_weight(job, layout.inter, slice.head, [&](const auto& given) HWY_ATTR {
     const auto weight = given;
@@ -374,13 +404,17 @@ void panel_rows(D d, const Job& job, std::int64_t first, std::int64_t last, cons
         panel = sum_of_many<Of, D, NV>(d, x, x_stride, where, weight, e, next, end, ahead);
       }
       e = next;
+      const std::int64_t row = row_of ? row_of[p] : p;
+      float* to = y + row * y_stride;
       if (plain) {
-        float* to = y + (row_of ? row_of[p] : p) * y_stride;
         for (int i = 0; i < NV; ++i) hn::StoreU(panel.v[i], d, to + i * hn::Lanes(d));
-      } else {
-        Panel<D, NV> copy = panel;  // what a call may see cannot stay in registers
-        finish_with_more<Of>(d, job, x, slice, p, copy);
+        continue;
       }
+      Panel<D, NV> copy = panel;  // what a call may see cannot stay in registers
+      if (alone)
+        end_row(d, ending, row, copy, to);
+      else
+        finish_with_more<Of>(d, job, x, slice, p, copy);
     }
   });
 }
@@ -417,7 +451,7 @@ void most_rows(D d, const Job& job, std::int64_t first, std::int64_t last, const
         job.argmax[row * job.x.width + slice.f + static_cast<std::int64_t>(i * n + k)] = e;
       }
     }
-    finish_with_epilogue(d, job, row, slice.f, most);
+    finish_row(d, job, row, slice.f, most);
   }
 }
 
@@ -476,7 +510,7 @@ struct FinishOf {
     each_panel(job->x.width, 1, [&](auto d, auto count, const Slice& slice) HWY_ATTR {
       Panel<decltype(d), count.value> panel;
       for (int i = 0; i < count.value; ++i) panel.v[i] = hn::LoadU(d, sums + slice.f + i * hn::Lanes(d));
-      finish_with_epilogue(d, *job, row_at(job->layout, place), slice.f, panel);
+      finish_row(d, *job, row_at(job->layout, place), slice.f, panel);
     });
   }
 };
