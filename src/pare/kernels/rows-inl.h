@@ -19,6 +19,22 @@ struct OfFloat {
   }
 };
 
+constexpr bool has_masks = HWY_TARGET <= HWY_AVX2;  // targets are numbered from the widest down
+
+/// The first `count` lanes of a vector, as float32: rows narrower than it. Needs masked loads and stores.
+struct OfFirst {
+  using T = float;
+  std::size_t count;
+  template <class D>
+  HWY_INLINE hn::Vec<D> load(D d, const T* p) const {
+    return hn::MaskedLoad(hn::FirstN(d, count), d, p);
+  }
+  template <class D>
+  HWY_INLINE void store(D d, hn::Vec<D> v, T* p, bool) const {
+    hn::BlendedStore(v, hn::FirstN(d, count), d, p);
+  }
+};
+
 /// As bfloat16.
 struct OfBfloat16 {
   using T = std::uint16_t;
@@ -43,6 +59,11 @@ struct OfBfloat16 {
     hn::StoreU(hn::DemoteTo(halves, hn::BitCast(whole, hn::IfThenElse(is_nan, nan, rounded))), halves, p);
   }
 };
+
+/// How float32 of the same lanes is read and written beside such features.
+inline OfFloat floats_beside(OfFloat) { return {}; }
+inline OfFloat floats_beside(OfBfloat16) { return {}; }
+inline OfFirst floats_beside(OfFirst of) { return of; }
 
 // What an edge is multiplied with. `e` counts in the layout.
 
@@ -91,14 +112,14 @@ struct Panel {
   HWY_INLINE void clear(D d) {
     for (int i = 0; i < NV; ++i) v[i] = hn::Zero(d);
   }
-  template <class Of, bool weighted>
-  HWY_INLINE void add(D d, const typename Of::T* x, float w) {
+  template <bool weighted, class Of>
+  HWY_INLINE void add(D d, const Of& of, const typename Of::T* x, float w) {
     const std::size_t n = hn::Lanes(d);
     if constexpr (weighted) {
       const V weight = hn::Set(d, w);
-      for (int i = 0; i < NV; ++i) v[i] = hn::MulAdd(weight, Of::load(d, x + i * n), v[i]);
+      for (int i = 0; i < NV; ++i) v[i] = hn::MulAdd(weight, of.load(d, x + i * n), v[i]);
     } else {
-      for (int i = 0; i < NV; ++i) v[i] = hn::Add(v[i], Of::load(d, x + i * n));
+      for (int i = 0; i < NV; ++i) v[i] = hn::Add(v[i], of.load(d, x + i * n));
     }
   }
   HWY_INLINE void add(const Panel& other) {
@@ -116,12 +137,13 @@ HWY_INLINE void fetch(D d, const typename Of::T* x, std::int64_t stride, const W
 
 /// panel += sum over the edges [first, last) of weight · x[column]. `end`: edges may be looked at up to here.
 template <class Of, class D, int NV, class Where, class Weight>
-HWY_INLINE void add_edges(D d, const typename Of::T* x, std::int64_t stride, const Where& where, const Weight& weight,
-                          std::int64_t first, std::int64_t last, std::int64_t end, int ahead, Panel<D, NV>& panel) {
+HWY_INLINE void add_edges(D d, const Of& of, const typename Of::T* x, std::int64_t stride, const Where& where,
+                          const Weight& weight, std::int64_t first, std::int64_t last, std::int64_t end, int ahead,
+                          Panel<D, NV>& panel) {
   for (std::int64_t e = first; e < last; ++e) {
     if (ahead > 0 && e + ahead < end) fetch<Of, D, NV>(d, x, stride, where, e + ahead);
     const std::int64_t c = where.at(e);
-    panel.template add<Of, Weight::weighted>(d, x + c * stride, weight.at(e, c));
+    panel.template add<Weight::weighted>(d, of, x + c * stride, weight.at(e, c));
   }
 }
 
@@ -132,9 +154,9 @@ constexpr std::int64_t many_edges = NV <= 2 ? 16 : longest_sum;
 /// The sum over the edges [first, last): in steps of `longest_sum`, and, where the panel is narrow, several edges at a
 /// time. A call of its own, which returns the sum, so that the registers of short rows' loops are theirs.
 template <class Of, class D, int NV, class Where, class Weight>
-HWY_NOINLINE Panel<D, NV> sum_of_many(D d, const typename Of::T* x, std::int64_t stride, const Where& where,
-                                      const Weight& weight, std::int64_t first, std::int64_t last, std::int64_t end,
-                                      int ahead) {
+HWY_NOINLINE Panel<D, NV> sum_of_many(D d, const Of& of, const typename Of::T* x, std::int64_t stride,
+                                      const Where& where, const Weight& weight, std::int64_t first, std::int64_t last,
+                                      std::int64_t end, int ahead) {
   Panel<D, NV> total;
   total.clear(d);
   while (first < last) {
@@ -147,7 +169,7 @@ HWY_NOINLINE Panel<D, NV> sum_of_many(D d, const typename Of::T* x, std::int64_t
       second.clear(d), third.clear(d), fourth.clear(d);
       const auto add = [&](Panel<D, NV>& to, std::int64_t e) HWY_ATTR {
         const std::int64_t c = where.at(e);
-        to.template add<Of, Weight::weighted>(d, x + c * stride, weight.at(e, c));
+        to.template add<Weight::weighted>(d, of, x + c * stride, weight.at(e, c));
       };
       for (; first + 4 <= stop; first += 4) {
         if (ahead > 0 && first + 3 + ahead < end)
@@ -156,7 +178,7 @@ HWY_NOINLINE Panel<D, NV> sum_of_many(D d, const typename Of::T* x, std::int64_t
       }
       sum.add(second), third.add(fourth), sum.add(third);
     }
-    add_edges<Of>(d, x, stride, where, weight, first, stop, end, ahead, sum);
+    add_edges(d, of, x, stride, where, weight, first, stop, end, ahead, sum);
     total.add(sum);
     first = stop;
   }
@@ -248,8 +270,9 @@ struct Ending {
 
   bool changes_nothing() const { return !degree_begin && !row_scale && !bias && self == 0 && !relu; }
 
-  template <class D, int NV>
-  HWY_INLINE void apply(D d, std::int64_t row, Panel<D, NV>& panel) const {
+  /// floats: how rows of float32 are read.
+  template <class D, int NV, class Floats>
+  HWY_INLINE void apply(D d, const Floats& floats, std::int64_t row, Panel<D, NV>& panel) const {
     if (degree_begin || row_scale) {
       float scale = 1;
       if (degree_begin)
@@ -258,28 +281,29 @@ struct Ending {
       for (int i = 0; i < NV; ++i) panel.v[i] = hn::Mul(panel.v[i], hn::Set(d, scale));
     }
     if (own)
-      panel.template add<OfFloat, true>(d, own + row * own_stride, self);
+      panel.template add<true>(d, floats, own + row * own_stride, self);
     else if (own_halves)
-      panel.template add<OfBfloat16, true>(d, own_halves + row * own_stride, self);
+      panel.template add<true>(d, OfBfloat16(), own_halves + row * own_stride, self);
     if (bias)
-      for (int i = 0; i < NV; ++i) panel.v[i] = hn::Add(panel.v[i], hn::LoadU(d, bias + i * hn::Lanes(d)));
+      for (int i = 0; i < NV; ++i) panel.v[i] = hn::Add(panel.v[i], floats.load(d, bias + i * hn::Lanes(d)));
     if (relu)
       for (int i = 0; i < NV; ++i) panel.v[i] = hn::Max(panel.v[i], hn::Zero(d));
   }
 };
 
 /// Ends a row that nothing else adds to. A call of its own, as it would take registers from the loop over edges.
-template <class D, int NV>
-HWY_NOINLINE void end_row(D d, const Ending& ending, std::int64_t row, Panel<D, NV>& panel, float* y) {
-  ending.apply(d, row, panel);
-  for (int i = 0; i < NV; ++i) hn::StoreU(panel.v[i], d, y + i * hn::Lanes(d));
+template <class D, int NV, class Floats>
+HWY_NOINLINE void end_row(D d, const Floats& floats, const Ending& ending, std::int64_t row, Panel<D, NV>& panel,
+                          float* y) {
+  ending.apply(d, floats, row, panel);
+  for (int i = 0; i < NV; ++i) floats.store(d, panel.v[i], y + i * hn::Lanes(d), false);
 }
 
 /// The epilogue where this layout is the last, then the store. One copy a panel, as it is long.
 template <class D, int NV>
 HWY_NOINLINE void finish_row(D d, const Job& job, std::int64_t row, std::int64_t f, Panel<D, NV>& panel) {
   const std::size_t n = hn::Lanes(d);
-  if (job.last) Ending(job, f).apply(d, row, panel);
+  if (job.last) Ending(job, f).apply(d, OfFloat(), row, panel);
   const std::int64_t at = row * job.y.stride + f;
   if (job.y.type == Float::float32)
     for (int i = 0; i < NV; ++i)
@@ -316,7 +340,7 @@ HWY_NOINLINE void add_tile(D d, const Layout& layout, const typename Of::T* x, s
   const std::int64_t members = std::min<std::int64_t>(layout.block, layout.rows - block);
   const float* tile = layout.tile + place * layout.block;
   for (std::int64_t k = 0; k < members; ++k)
-    panel.template add<Of, true>(d, x + row_at(layout, block + k) * stride, tile[k]);
+    panel.template add<true>(d, Of(), x + row_at(layout, block + k) * stride, tile[k]);
 }
 
 template <class Of, class D, int NV>
@@ -328,8 +352,8 @@ HWY_NOINLINE void add_intra(D d, const Job& job, const typename Of::T* x, const 
   const std::int64_t block = place / layout.block * layout.block;
   const LocalColumns where{layout.intra.local, layout.row_of ? layout.row_of + block : nullptr, block};
   with_weight(job, layout.intra, slice.head, [&](const auto& weight) HWY_ATTR {
-    add_edges<Of>(d, x, job.x.stride, where, weight, layout.intra.begin[place], layout.intra.begin[place + 1],
-                  layout.intra.begin[place + 1], 0, panel);
+    add_edges(d, Of(), x, job.x.stride, where, weight, layout.intra.begin[place], layout.intra.begin[place + 1],
+              layout.intra.begin[place + 1], 0, panel);
   });
 }
 
@@ -350,7 +374,7 @@ void block_rows(D d, const Job& job, std::int64_t first, std::int64_t last, cons
       using Weight = std::decay_t<decltype(weight)>;
       for (std::int64_t e = e0; e < e1; ++e) {
         const std::int64_t c = layout.inter.column[e];
-        sums[layout.row_in_block[e]].template add<Of, Weight::weighted>(d, x + c * job.x.stride, weight.at(e, c));
+        sums[layout.row_in_block[e]].template add<Weight::weighted>(d, Of(), x + c * job.x.stride, weight.at(e, c));
       }
     });
     for (std::int64_t p = block; p < end; ++p) finish_row(d, job, row_at(layout, p), slice.f, sums[p - block]);
@@ -365,7 +389,7 @@ HWY_NOINLINE void finish_with_more(D d, const Job& job, const typename Of::T* x,
   const std::int64_t row = row_at(layout, place);
   if (!job.first) {
     const float* y = static_cast<const float*>(job.y.data) + row * job.y.stride + slice.f;
-    panel.template add<OfFloat, false>(d, y, 1);
+    panel.template add<false>(d, OfFloat(), y, 1);
   }
   if (layout.tile || layout.intra.begin) {
     Panel<D, NV> inside;
@@ -376,10 +400,19 @@ HWY_NOINLINE void finish_with_more(D d, const Job& job, const typename Of::T* x,
   finish_row(d, job, row, slice.f, panel);
 }
 
-template <class Of, class D, int NV>
-void panel_rows(D d, const Job& job, std::int64_t first, std::int64_t last, const Slice& slice) {
+/// Whether rows are sums over one layout's inter edges, stored as float32.
+inline bool stands_alone(const Job& job) {
+  return job.reduce != Reduce::max && job.first && job.last && !job.layout.tile && !job.layout.intra.begin &&
+         !job.layout.block_begin && job.y.type == Float::float32 && !job.tactics.stream;
+}
+
+/// A function of its own, with copies of what it reads: stores could change what lies behind references for all the
+/// compiler knows.
+template <class Of, class D, int NV, class Weight>
+HWY_NOINLINE void weighted_rows(D d, Of of, Weight weight, const Job& job, std::int64_t first, std::int64_t last,
+                                const Slice& slice) {
   const Layout& layout = job.layout;
-  // copies, as stores could change what lies behind `job` for all the compiler knows
+  const auto floats = floats_beside(of);
   const auto* x = static_cast<const typename Of::T*>(job.x.data) + slice.f;
   auto* y = static_cast<float*>(job.y.data) + slice.f;
   const std::int64_t x_stride = job.x.stride, y_stride = job.y.stride, end = layout.inter.begin[layout.rows];
@@ -387,36 +420,42 @@ void panel_rows(D d, const Job& job, std::int64_t first, std::int64_t last, cons
   const std::int32_t* row_of = layout.row_of;
   const int ahead = job.tactics.prefetch;
   const Ending ending(job, slice.f);
-  const bool alone = job.first && job.last && !layout.tile && !layout.intra.begin && job.y.type == Float::float32 &&
-                     !job.tactics.stream;
+  const bool alone = stands_alone(job);
   const bool plain = alone && ending.changes_nothing();
   const Columns where{layout.inter.column};
-  with_weight(job, layout.inter, slice.head, [&](const auto& given) HWY_ATTR {
-    const auto weight = given;
-    std::int64_t e = begin[first];
-    for (std::int64_t p = first; p < last; ++p) {
-      const std::int64_t next = begin[p + 1];
-      Panel<D, NV> panel;
-      if (next - e < many_edges<NV>) {
-        panel.clear(d);
-        add_edges<Of>(d, x, x_stride, where, weight, e, next, end, ahead, panel);
-      } else {
-        panel = sum_of_many<Of, D, NV>(d, x, x_stride, where, weight, e, next, end, ahead);
-      }
-      e = next;
-      const std::int64_t row = row_of ? row_of[p] : p;
-      float* to = y + row * y_stride;
-      if (plain) {
-        for (int i = 0; i < NV; ++i) hn::StoreU(panel.v[i], d, to + i * hn::Lanes(d));
-        continue;
-      }
-      Panel<D, NV> copy = panel;  // what a call may see cannot stay in registers
+  std::int64_t e = begin[first];
+  for (std::int64_t p = first; p < last; ++p) {
+    const std::int64_t next = begin[p + 1];
+    Panel<D, NV> panel;
+    if (next - e < many_edges<NV>) {
+      panel.clear(d);
+      add_edges(d, of, x, x_stride, where, weight, e, next, end, ahead, panel);
+    } else {
+      panel = sum_of_many<Of, D, NV>(d, of, x, x_stride, where, weight, e, next, end, ahead);
+    }
+    e = next;
+    const std::int64_t row = row_of ? row_of[p] : p;
+    float* to = y + row * y_stride;
+    if (plain) {
+      for (int i = 0; i < NV; ++i) floats.store(d, panel.v[i], to + i * hn::Lanes(d), false);
+      continue;
+    }
+    Panel<D, NV> copy = panel;  // what a call may see cannot stay in registers
+    if constexpr (std::is_same_v<Of, OfFirst>) {
+      end_row(d, floats, ending, row, copy, to);
+    } else {
       if (alone)
-        end_row(d, ending, row, copy, to);
+        end_row(d, floats, ending, row, copy, to);
       else
         finish_with_more<Of>(d, job, x, slice, p, copy);
     }
-  });
+  }
+}
+
+template <class Of, class D, int NV>
+void panel_rows(D d, Of of, const Job& job, std::int64_t first, std::int64_t last, const Slice& slice) {
+  with_weight(job, job.layout.inter, slice.head,
+              [&](const auto& weight) HWY_ATTR { weighted_rows<Of, D, NV>(d, of, weight, job, first, last, slice); });
 }
 
 template <class Of, class D, int NV>
@@ -436,7 +475,7 @@ void most_rows(D d, const Job& job, std::int64_t first, std::int64_t last, const
     for (std::int64_t e = begin; e < end; ++e) {
       const auto* from = x + where.at(e) * job.x.stride;
       for (int i = 0; i < NV; ++i) {
-        const auto value = Of::load(d, from + i * n);
+        const auto value = Of().load(d, from + i * n);
         const auto greater = e == begin ? hn::Eq(most.v[i], most.v[i]) : hn::Gt(value, most.v[i]);
         most.v[i] = hn::IfThenElse(greater, value, most.v[i]);
         index[i] = hn::IfThenElse(hn::RebindMask(whole, greater), hn::Set(whole, static_cast<std::int32_t>(e - begin)),
@@ -455,6 +494,29 @@ void most_rows(D d, const Job& job, std::int64_t first, std::int64_t last, const
   }
 }
 
+/// Rows of parts that no vector's lanes divide, in one pass over the edges instead of two or more that overlap. False
+/// where there are no masks for that, or rows are more than sums.
+template <class Of>
+bool narrow_rows(const Job& job, std::int64_t first, std::int64_t last) {
+  if constexpr (has_masks && std::is_same_v<Of, OfFloat>) {
+    const std::int64_t part = job.x.width / job.weights.heads;
+    const auto lanes = static_cast<std::int64_t>(hn::Lanes(hn::ScalableTag<float>()));
+    if (part >= lanes || part == 8 || part == 4 || part == 1 || !stands_alone(job)) return false;
+    const OfFirst of{static_cast<std::size_t>(part)};
+    for (int head = 0; head < job.weights.heads; ++head) {
+      const Slice slice{head * part, head};
+      if (part > 8)
+        panel_rows<OfFirst, hn::ScalableTag<float>, 1>({}, of, job, first, last, slice);
+      else if (part > 4)
+        panel_rows<OfFirst, hn::CappedTag<float, 8>, 1>({}, of, job, first, last, slice);
+      else
+        panel_rows<OfFirst, hn::CappedTag<float, 4>, 1>({}, of, job, first, last, slice);
+    }
+    return true;
+  }
+  return false;
+}
+
 // What is called with the type of the features.
 
 struct RowsOf {
@@ -467,13 +529,14 @@ struct RowsOf {
     const std::int64_t step = job->layout.block > 0 ? std::max(1, 64 / job->layout.block) * job->layout.block : 64;
     for (std::int64_t from = first; from < last; from += step) {
       const std::int64_t to = std::min(last, from + step);
+      if (narrow_rows<Of>(*job, from, to)) continue;
       each_panel(job->x.width, job->weights.heads, [&](auto d, auto count, const Slice& slice) HWY_ATTR {
         if (job->reduce == Reduce::max)
           most_rows<Of, decltype(d), count.value>(d, *job, from, to, slice);
         else if (job->layout.block_begin)
           block_rows<Of, decltype(d), count.value>(d, *job, from, to, slice);
         else
-          panel_rows<Of, decltype(d), count.value>(d, *job, from, to, slice);
+          panel_rows<Of, decltype(d), count.value>(d, Of(), *job, from, to, slice);
       });
     }
   }
@@ -492,7 +555,7 @@ struct PartialOf {
       const Columns where{job->layout.inter.column};
       Panel<decltype(d), vectors> panel;
       with_weight(*job, job->layout.inter, slice.head, [&](const auto& weight) HWY_ATTR {
-        panel = sum_of_many<Of, decltype(d), vectors>(d, x, job->x.stride, where, weight, first, last, last,
+        panel = sum_of_many<Of, decltype(d), vectors>(d, Of(), x, job->x.stride, where, weight, first, last, last,
                                                       job->tactics.prefetch);
       });
       for (int i = 0; i < vectors; ++i) hn::StoreU(panel.v[i], d, sums + slice.f + i * hn::Lanes(d));

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <type_traits>
 
 #include "pare/base/simd.h"
 #include "pare/kernels/scalar.h"
