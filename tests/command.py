@@ -1,4 +1,5 @@
 """The command under test, which is the first argument of a test in Python, and what its answers have in common."""
+import os
 import pathlib
 import subprocess
 import sys
@@ -21,6 +22,11 @@ class CommandTest(unittest.TestCase):
         self.assertTrue(lines[0].startswith("pare: "), lines[0])
         for word in words:
             self.assertIn(word, lines[0])
+
+    def quick(self, seconds, limit):
+        """Took less than the limit; a sanitised build takes its time."""
+        if "PARE_SANITIZE" not in os.environ:
+            self.assertLess(seconds, limit)
 
 
 class FolderTest(CommandTest):

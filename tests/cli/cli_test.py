@@ -122,7 +122,7 @@ class Command(CommandTest):
             run = pare("--help")
             times.append(time.perf_counter() - start)
             self.assertEqual(run.returncode, 0)
-        self.assertLess(min(times), 0.05)
+        self.quick(min(times), 0.05)
         for verb in ("report", "inspect", "evaluate", "quantize"):
             self.assertIn(verb, run.stdout)
             text = pare(verb, "--help").stdout
