@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <iostream>
@@ -32,7 +33,7 @@ at::Tensor to_torch(const io::Array& array, model::ElementType wanted) {
                                                     : sized(u8, u16, u32, u64);
   const at::ScalarType type = runtime::torch_type(wanted == bf16 && of == u16 ? bf16 : of);
   at::Tensor t = at::empty(array.shape, type);
-  std::memcpy(t.data_ptr(), array.bytes.data(), array.bytes.size());
+  std::ranges::copy(array.bytes, static_cast<char*>(t.data_ptr()));
   return t;
 }
 
@@ -42,7 +43,7 @@ io::Array to_array(const at::Tensor& tensor) {
   const bool is_unsigned = !floating && std::strchr("ub", *model::name(runtime::model_type(t.scalar_type())));
   const char kind = t.scalar_type() == at::kBool ? 'b' : floating ? 'f' : is_unsigned ? 'u' : 'i';
   io::Array array{kind, static_cast<int>(t.element_size()), t.sizes().vec(), {}};
-  array.bytes.assign(static_cast<const char*>(t.data_ptr()), t.nbytes());
+  if (t.numel() > 0) array.bytes.assign(static_cast<const char*>(t.data_ptr()), t.nbytes());
   return array;
 }
 
