@@ -39,7 +39,8 @@ void parallel_for(std::size_t count, const std::function<void(std::size_t)>& wor
   }
   std::exception_ptr failure;
   std::atomic<bool> failed{false};
-#pragma omp parallel num_threads(static_cast <int>(team))
+  const int wanted = static_cast<int>(team);
+#pragma omp parallel num_threads(wanted)
   for (std::size_t k = 0; k < team; ++k) {
     Share& share = shares[(static_cast<std::size_t>(omp_get_thread_num()) + k) % team];
     for (std::size_t i; !failed.load(std::memory_order_relaxed) &&
