@@ -76,11 +76,11 @@ std::string in_steps(GraphWriter& w, const std::string& stem, const std::string&
   if (product >= 0x1p-126 && product < 0x1p127 && band.first >= 0x1p-120)
     return w.add("Div", stem + "/steps",
                  {x, w.constant(stem + "/unit", Tensor::f32({}, {static_cast<float>(product)}))});
+  const std::string steps = stem + "/steps", per_unit = stem + "/per_unit";
   std::string y = w.add("Div", stem + "/units", {x, w.constant(stem + "/scale", Tensor::f32({}, {scale}))});
   for (int left = -std::ilogb(band.step), part = 0; left != 0; left -= part) {
     part = std::clamp(left, -100, 100);
-    y = w.add("Mul", stem + "/steps",
-              {y, w.constant(stem + "/per_unit", Tensor::f32({}, {static_cast<float>(std::ldexp(1.0, part))}))});
+    y = w.add("Mul", steps, {y, w.constant(per_unit, Tensor::f32({}, {static_cast<float>(std::ldexp(1.0, part))}))});
   }
   return y;
 }
@@ -121,12 +121,13 @@ void by_tables(GraphWriter& w, const std::string& stem, const std::string& x, co
   std::string result = look_up(w, stem, flat, a, scale, all[0]);
   for (std::size_t b = 1; b < all.size(); ++b) {
     const std::string band_stem = fmt::format("{}/band{}", stem, b);
+    const auto named = [&](const char* part) { return fmt::format("{}{}", band_stem, part); };
     const std::string units =
-        w.add("Div", band_stem + "/units", {size, w.constant(band_stem + "/scale", Tensor::f32({}, {scale}))});
+        w.add("Div", named("/units"), {size, w.constant(named("/scale"), Tensor::f32({}, {scale}))});
     const std::string below =
-        w.add("Less", band_stem + "/below",
-              {units, w.constant(band_stem + "/first", Tensor::f32({}, {static_cast<float>(all[b].first)}))});
-    result = w.add("Where", band_stem + "/choice", {below, result, look_up(w, band_stem, flat, a, scale, all[b])});
+        w.add("Less", named("/below"),
+              {units, w.constant(named("/first"), Tensor::f32({}, {static_cast<float>(all[b].first)}))});
+    result = w.add("Where", named("/choice"), {below, result, look_up(w, band_stem, flat, a, scale, all[b])});
   }
   const std::string shape = w.add("Shape", stem + "/shape", {x});
   w.add("Reshape", stem, {result, shape}, output);
@@ -137,6 +138,7 @@ void by_rounding(GraphWriter& w, const std::string& stem, const std::string& x, 
                  float scale, const std::string& output) {
   const std::vector<float>& values = number::values(a.format);
   const std::string unit = w.constant(stem + "/scale", Tensor::f32({}, {scale}));
+  const std::string steps = stem + "/steps", per_unit = stem + "/per_unit";
   std::string y = w.add("Div", stem + "/units", {x, unit});
   y = w.add("Round", stem + "/round", {y});
   y = w.add("Clip", stem + "/clip",

@@ -120,7 +120,8 @@ class Inliner {
         filled.add_input(input.empty() ? input : found->second);
       }
       for (const auto& output : node.output()) {
-        if (!output.empty() && !names.contains(output)) names[output] = fresh_.make(label + "/" + output);
+        if (!output.empty() && !names.contains(output))
+          names[output] = fresh_.make(fmt::format("{}/{}", label, output));
         filled.add_output(output.empty() ? output : names.at(output));
       }
       fill_attributes(node, given, &filled);

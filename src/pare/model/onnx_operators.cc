@@ -20,7 +20,7 @@ constexpr std::size_t any_number = std::numeric_limits<std::size_t>::max();
 
 /// Kernel sizes, strides, paddings: small enough that sums of products of two of them stay in 64 bits.
 Integers window_sizes(NodeReader& node, const char* name, std::int64_t least) {
-  const Integers sizes = node.integers(name).value_or(Integers{});
+  Integers sizes = node.integers(name).value_or(Integers{});
   for (const std::int64_t size : sizes)
     if (size < least || size > std::numeric_limits<std::int32_t>::max())
       node.fail(fmt::format("has {} in its attribute '{}'", size, name));

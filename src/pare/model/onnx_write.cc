@@ -334,13 +334,13 @@ onnx::NodeProto* GraphWriter::add(const std::string& op, const std::string& node
 }
 
 std::string GraphWriter::add(const std::string& op, const std::string& stem, const std::vector<std::string>& inputs) {
-  const std::string made = names_.make(stem);
+  std::string made = names_.make(stem);
   add(op, made, inputs, made);
   return made;
 }
 
 std::string GraphWriter::constant(const std::string& stem, const Tensor& tensor) {
-  const std::string made = names_.make(stem);
+  std::string made = names_.make(stem);
   write_tensor(tensor, made, graph_->add_initializer());
   return made;
 }
