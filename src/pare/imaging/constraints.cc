@@ -109,7 +109,7 @@ std::vector<Clause> clauses(const Graph& graph, const Buffer& buffer, const std:
                             const std::vector<Access>& meeting, const rtl::Ports& ports) {
   std::vector<Access> reads, writes;
   for (const Access& a : meeting) (all[static_cast<std::size_t>(a.accessor)].writes() ? writes : reads).push_back(a);
-  const auto readable = static_cast<std::size_t>(ports.read_write + ports.read);
+  const auto readable = static_cast<std::size_t>(ports.read_write) + static_cast<std::size_t>(ports.read);
   const auto most = static_cast<std::size_t>(ports.all());
   // too many readers, or too many of all beside the writer: every set of one too many, neighbours only where they are
   // many

@@ -240,6 +240,7 @@ void Formulation::add_literal(const Literal& l, const Line& line, int holds, Pro
 void Formulation::add_bounds(const Line& own, const std::vector<Literal>& literals, const std::vector<Term>& holds,
                              Program& program) const {
   std::vector<Following> chosen;
+  chosen.reserve(literals.size());
   for (const Literal& l : literals) chosen.push_back(with(l));
   for (const Line& line : lines_) {
     const auto least = static_cast<double>(least_groups(line, following_));

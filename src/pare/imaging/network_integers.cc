@@ -203,6 +203,7 @@ class Conversion {
       throw Error(fmt::format("multiplies by {:g} and adds {:g}, beyond 62 bits", largest, offset), layer.node,
                   "its scales and its weights lie too far apart");
     std::vector<std::int64_t> numbers;
+    numbers.reserve(factors.size() + 1);
     for (const double f : factors) numbers.push_back(static_cast<std::int64_t>(std::round(std::ldexp(f, shift))));
     numbers.push_back(static_cast<std::int64_t>(std::round(std::ldexp(offset, shift))));
     const auto is_even = [](std::int64_t n) { return n % 2 == 0; };

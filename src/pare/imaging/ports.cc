@@ -49,7 +49,8 @@ class Assignment {
 Meetings meetings(const Graph& graph, const std::vector<Accessor>& all, const Buffer& buffer) {
   Meetings out;
   const auto number = [&](const Access& a) {
-    return static_cast<std::size_t>(a.accessor * buffer.lines_per_block + a.row);
+    return static_cast<std::size_t>(a.accessor) * static_cast<std::size_t>(buffer.lines_per_block) +
+           static_cast<std::size_t>(a.row);
   };
   for_each_moment(graph, buffer.stage, all, buffer.lines, buffer.lines_per_block, [&](const auto& accesses) {
     for (const Access& a : accesses)

@@ -42,7 +42,8 @@ std::vector<Stream> streams_of(const Pipeline& pipeline, const Graph& graph, con
 
 /// Words of a frame in hexadecimal, one a line: the first channel of the first pixel is lowest.
 void append_words(const Frame& frame, const Type& type, int lanes, std::string& out) {
-  const size_t values = static_cast<size_t>(lanes * frame.channels), bits = static_cast<size_t>(type.bits);
+  const size_t values = static_cast<size_t>(lanes) * static_cast<size_t>(frame.channels);
+  const auto bits = static_cast<size_t>(type.bits);
   const size_t digits = (values * bits + 7) / 8 * 2;
   std::vector<std::uint8_t> nibbles;
   for (size_t at = 0; at < frame.codes.size(); at += values) {

@@ -24,7 +24,7 @@ std::string write_block(const Hardware& hardware, int words, int bits, const std
   for (const PortUse& port : ports)
     kinds += port.reads && port.writes ? 'b' : port.reads ? 'r' : port.writes ? 'w' : '-';
   std::erase(kinds, '-');
-  const std::string name = fmt::format("{}_block_{}x{}_{}", hardware.prefix, words, bits, kinds);
+  std::string name = fmt::format("{}_block_{}x{}_{}", hardware.prefix, words, bits, kinds);
   if (out.contains(name)) return name;
   Module module(name,
                 fmt::format("Memory block of {} words of {} bits. Ports: r reads, w writes, b either.", words, bits));
@@ -291,6 +291,7 @@ void write_chain(const Hardware& hardware, const Buffer& buffer, Module& module)
   module.input("write_pixel", bits);
   for (std::size_t f = 0; f < fetches.size(); ++f) module.output(fmt::format("fetch{}_pixels", f), bits);
   std::vector<std::int64_t> ages;
+  ages.reserve(fetches.size());
   for (const Fetch& fetch : fetches)
     ages.push_back(fetch.start - hardware.start(buffer.stage) -
                    static_cast<std::int64_t>(fetch.down) * hardware.step(buffer.stage) * hardware.graph.period());

@@ -24,7 +24,7 @@ class Expressions {
   Expressions(const Hardware& hardware, int stage, Module& module)
       : hardware_(hardware), stage_(hardware.stage(stage)), module_(module), values_(stage_.nodes.size()) {}
 
-  void source(Signal taps, std::vector<Tap> reads, int stage) {
+  void source(const Signal& taps, std::vector<Tap> reads, int stage) {
     sources_.push_back({module_.watch(taps), std::move(reads), hardware_.stage(stage).type});
   }
   void column(const Signal& s) { column_ = s; }
@@ -117,7 +117,7 @@ class Expressions {
       return width == 1 ? sign : fmt::format("{{{}{{{}}}}}", width, sign);
     }
     const int kept = std::min(width, a.width - low);
-    const std::string bits = module_.bits(a, low + kept - 1, low);
+    std::string bits = module_.bits(a, low + kept - 1, low);
     if (kept == width) return bits;
     const std::string sign = a.is_signed ? module_.bits(a, a.width - 1, a.width - 1) : "1'b0";
     return fmt::format("{{{{{}{{{}}}}}, {}}}", width - kept, sign, bits);

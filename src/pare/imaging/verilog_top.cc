@@ -349,7 +349,7 @@ class TopWriter {
   std::string window_instance(int e) {
     const Edge& edge = hardware_.edge(e);
     const auto& [fetched, fetch, bits] = edge_column_.at(e);
-    const std::string name = fmt::format("taps_{}_for_{}", edge.producer, edge.consumer);
+    std::string name = fmt::format("taps_{}_for_{}", edge.producer, edge.consumer);
     const int low = (fetch.up - edge.window.up) * bits;
     const std::string column_bits = module_.bits(fetched, low + edge.window.height() * bits - 1, low);
     const bool wired = is_wire(hardware_, e);

@@ -125,8 +125,7 @@ class WindowWriter {
   /// A column is used in several clocks, but is there in one only.
   Signal write_hold(const std::string& name, const Signal& newest, int word) {
     const Signal held = module_.reg(name + "_held", word);
-    const Signal current =
-        module_.wire(name + "_current", word, fmt::format("fresh ? {} : {}", newest.name, held.name));
+    Signal current = module_.wire(name + "_current", word, fmt::format("fresh ? {} : {}", newest.name, held.name));
     module_.line("always @(posedge clk)");
     module_.line(fmt::format("  if (enable) {} <= {};", held.name, current.name));
     return current;
