@@ -32,6 +32,7 @@ Window window_of(int bits, bool free_window) { return free_window ? Window::free
 
 std::vector<TensorPlan> to_plans(const std::vector<FormatFit>& fits, double count, double squares) {
   std::vector<TensorPlan> plans;
+  plans.reserve(fits.size());
   count = std::max(count, 1.0);
   for (const auto& fit : fits) plans.push_back({fit, fit.squared_error / count, squares / count});
   return plans;
