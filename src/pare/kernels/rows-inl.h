@@ -440,15 +440,13 @@ HWY_NOINLINE void weighted_rows(D d, Of of, Weight weight, const Job& job, std::
       for (int i = 0; i < NV; ++i) floats.store(d, panel.v[i], to + i * hn::Lanes(d), false);
       continue;
     }
-    Panel<D, NV> copy = panel;  // what a call may see cannot stay in registers
-    if constexpr (std::is_same_v<Of, OfFirst>) {
-      end_row(d, floats, ending, row, copy, to);
-    } else {
-      if (alone)
-        end_row(d, floats, ending, row, copy, to);
-      else
+    Panel<D, NV> copy = panel;                   // what a call may see cannot stay in registers
+    if constexpr (!std::is_same_v<Of, OfFirst>)  // which narrow_rows() takes where rows stand alone only
+      if (!alone) {
         finish_with_more<Of>(d, job, x, slice, p, copy);
-    }
+        continue;
+      }
+    end_row(d, floats, ending, row, copy, to);
   }
 }
 
