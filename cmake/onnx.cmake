@@ -14,6 +14,6 @@ add_custom_command(
   COMMAND protobuf::protoc --cpp_out=${_out} -I ${_out} ${_out}/onnx-ml.proto
   DEPENDS ${PARE_ONNX_PROTO} VERBATIM)
 add_library(pare_onnx_schema STATIC ${_out}/onnx-ml.pb.cc)
-set_target_properties(pare_onnx_schema PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_CLANG_TIDY "")
+set_target_properties(pare_onnx_schema PROPERTIES POSITION_INDEPENDENT_CODE ON)
 target_include_directories(pare_onnx_schema SYSTEM PUBLIC ${_out})
 target_link_libraries(pare_onnx_schema PUBLIC protobuf::libprotobuf)

@@ -129,6 +129,7 @@ void check_runnable(const Operation& o) {
 
 std::vector<Case> cases(const Operation& operation, int sets) {
   std::vector<Case> out;
+  out.reserve(static_cast<std::size_t>(sets));
   for (int i = 0; i < sets; ++i) out.push_back(maker(operation.kind)(operation));
   return out;
 }

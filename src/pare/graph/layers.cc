@@ -22,7 +22,7 @@ at::Tensor glorot(std::int64_t in, std::int64_t out) { return xavier_uniform_(at
 at::Tensor zeros(std::int64_t width) { return at::zeros({width}, at::kFloat); }
 
 /// As torch's linear layers begin.
-at::Tensor fan_in(std::int64_t in, std::vector<std::int64_t> shape) {
+at::Tensor fan_in(std::int64_t in, at::IntArrayRef shape) {
   const double bound = 1 / std::sqrt(static_cast<double>(in));
   return uniform_(at::empty(shape, at::kFloat), -bound, bound);
 }

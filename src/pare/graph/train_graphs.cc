@@ -159,9 +159,11 @@ std::vector<Run> train_graphs(const Graph& graph, const TrainOptions& options) {
   const std::vector<int> folds = folds_of(graph.graph_labels, options.folds, options.seed);
   Progress progress("training gin", static_cast<std::size_t>(options.folds) * static_cast<std::size_t>(options.epochs));
   std::vector<Run> runs;
+  runs.reserve(static_cast<std::size_t>(options.folds));
   for (int fold = 0; fold < options.folds; ++fold)
     runs.push_back(train_fold(graphs, graph.graph_classes, folds, fold, options, progress));
   std::vector<const Run*> all;
+  all.reserve(runs.size());
   for (const Run& run : runs) all.push_back(&run);
   const std::size_t together = best_epoch(all, [](const Run& run, std::size_t e) { return run.test_curve[e]; });
   for (Run& run : runs) {

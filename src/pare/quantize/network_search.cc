@@ -19,6 +19,7 @@ namespace {
 std::vector<at::Tensor> run_batches(const runtime::Executor& network, const std::vector<runtime::Batch>& batches) {
   const c10::NoGradGuard no_gradients;
   std::vector<at::Tensor> parts;
+  parts.reserve(batches.size());
   for (const runtime::Batch& batch : batches) parts.push_back(network.run(batch.inputs).at(0));
   return parts;
 }

@@ -34,7 +34,7 @@ std::vector<bool> find_parameters(const model::Model& m) {
     std::size_t first = 0, last = 0;
     switch (node.op) {
       case model::Op::conv:
-      case model::Op::gemm: first = 1, last = 3; break;
+      case model::Op::gemm:
       case model::Op::batch_normalization: first = 1, last = 3; break;
       case model::Op::prelu: first = 1, last = 2; break;
       case model::Op::matmul:

@@ -65,6 +65,7 @@ class FakeQuantize : public torch::autograd::Function<FakeQuantize> {
                                                torch::autograd::tensor_list gradients) {
     const auto saved = context->get_saved_variables();
     const at::Tensor &x = saved[0], &scales = saved[1], &y = saved[2], &gradient = gradients[0];
+    // torch saves integers and tensors; the attributes outlive the graph. NOLINTNEXTLINE(performance-no-int-to-ptr)
     const auto& a = *reinterpret_cast<const QuantizeAttributes*>(context->saved_data["attributes"].toInt());
     const at::Tensor s = spread(scales, x.sizes(), a);
     const at::Tensor ratio = x / s;

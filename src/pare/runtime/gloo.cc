@@ -26,7 +26,7 @@ Options over(std::shared_ptr<gloo::transport::Device> device) {
 Options on_this_machine() { return over(c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")); }
 
 Pending pending(c10::intrusive_ptr<c10d::Work> work) {
-  return [work] { work->wait(); };
+  return [work = std::move(work)] { work->wait(); };
 }
 
 std::string variable(const char* name) {

@@ -36,7 +36,7 @@ bool takes_result(const at::Tensor& a, const at::Tensor& b) {
 }
 
 at::Tensor clip(const Tensors& in) {
-  at::Tensor x = in[0];
+  const at::Tensor& x = in[0];
   const bool low = in.size() > 1 && in[1].defined(), high = in.size() > 2 && in[2].defined();
   if (low && high) return at::clamp(x, in[1].item(), in[2].item());
   if (low) return at::clamp_min(x, in[1].item());

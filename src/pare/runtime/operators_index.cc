@@ -125,7 +125,7 @@ at::Tensor trilu(const Node& node, const Tensors& in) {
 
 at::Tensor eye_like(const Node& node, const Tensors& in) {
   const auto& a = node.as<model::EyeLikeAttributes>();
-  const at::Tensor out = at::zeros(in[0].sizes(), a.typed ? torch_type(a.type) : in[0].scalar_type());
+  at::Tensor out = at::zeros(in[0].sizes(), a.typed ? torch_type(a.type) : in[0].scalar_type());
   if (a.k < in[0].size(1) && -a.k < in[0].size(0)) at::diagonal(out, a.k).fill_(1);
   return out;
 }

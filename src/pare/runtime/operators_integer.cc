@@ -69,7 +69,7 @@ Tensors dynamic_quantize(const Node&, const Tensors& in) {
 
 /// Less its zero point, which may run over the rows of a matrix or the channels of a kernel.
 at::Tensor centred(const at::Tensor& q, const at::Tensor& zero, std::int64_t axis) {
-  const at::Tensor x = q.to(at::kDouble);
+  at::Tensor x = q.to(at::kDouble);
   if (!zero.defined()) return x;
   return x - spread(zero, q, LinearAttributes{.axis = axis}).to(at::kDouble);
 }

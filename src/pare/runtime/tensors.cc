@@ -42,7 +42,7 @@ at::Tensor as_torch(std::shared_ptr<const model::Tensor> constant) {
   const auto options = at::TensorOptions().dtype(torch_type(constant->type));
   const auto shape = constant->shape;
   return at::from_blob(
-      bytes, shape, [constant](void*) {}, options);
+      bytes, shape, [constant = std::move(constant)](void*) {}, options);
 }
 
 model::Tensor from_torch(const at::Tensor& tensor) {
