@@ -25,7 +25,12 @@ TEST_F(Parallel, DoesEveryPieceOnce) {
     for (const std::size_t n : {0u, 1u, 2u, 7u, 1000u}) {
       std::vector<std::atomic<int>> done(n);
       parallel_for(n, [&](std::size_t i) { ++done[i]; });
-      for (std::size_t i = 0; i < n; ++i) EXPECT_EQ(done[i], 1) << i << " of " << n << " on " << count;
+      parallel_ranges(n, [&](std::size_t first, std::size_t last) {
+        ASSERT_LT(first, last);
+        ASSERT_LE(last, n);
+        for (std::size_t i = first; i < last; ++i) ++done[i];
+      });
+      for (std::size_t i = 0; i < n; ++i) EXPECT_EQ(done[i], 2) << i << " of " << n << " on " << count;
     }
   }
 }

@@ -19,7 +19,7 @@ QuantizeAttributes attributes(const char* format, Granularity granularity = Gran
   return {.format = number::parse_format(format), .granularity = granularity, .axis = axis, .group_size = group};
 }
 
-at::Tensor random_tensor(std::vector<std::int64_t> shape, std::uint64_t seed) {
+at::Tensor random_tensor(at::IntArrayRef shape, std::uint64_t seed) {
   Random random(seed);
   at::Tensor t = at::empty(shape, at::kFloat);
   for (std::int64_t i = 0; i < t.numel(); ++i) t.data_ptr<float>()[i] = static_cast<float>(random.normal());

@@ -107,12 +107,15 @@ void run(const Job& given, const Work& work) {
   if (job.layout.rows == 0 || job.x.width == 0) return;
   ready_simd();
   std::vector<float> sums(work.pieces.size() * static_cast<std::size_t>(job.x.width));
-  parallel_for(work.pieces.size() + work.rows.size(), [&](std::size_t i) {
-    if (i < work.pieces.size()) {
+  const std::size_t pieces = work.pieces.size();
+  parallel_ranges(pieces + work.rows.size(), [&](std::size_t i, std::size_t end) {
+    for (; i < std::min(end, pieces); ++i) {
       const Piece& piece = work.pieces[i];
       vector::partial(job, piece.first, piece.last, sums.data() + i * static_cast<std::size_t>(job.x.width));
-    } else {
-      const auto& [first, last] = work.rows[i - work.pieces.size()];
+    }
+    while (i < end) {
+      auto [first, last] = work.rows[i - pieces];
+      while (++i < end && work.rows[i - pieces].first == last) last = work.rows[i - pieces].second;
       vector::rows(job, first, last);
     }
   });

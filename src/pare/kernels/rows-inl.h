@@ -406,6 +406,46 @@ inline bool stands_alone(const Job& job) {
          !job.layout.block_begin && job.y.type == Float::float32 && !job.tactics.stream;
 }
 
+/// Rows that stand alone and end as they are: nothing but their loop, as short rows feel every instruction beside it.
+/// `ahead`: edges to fetch ahead, all of which there are, or none.
+template <bool fetches, class Of, class D, int NV, class Weight>
+HWY_NOINLINE void plain_rows(D d, Of of, Weight weight, const Job& job, std::int64_t first, std::int64_t last,
+                             std::int64_t f) {
+  const Layout& layout = job.layout;
+  const auto floats = floats_beside(of);
+  const auto* x = static_cast<const typename Of::T*>(job.x.data) + f;
+  auto* y = static_cast<float*>(job.y.data) + f;
+  const std::int64_t x_stride = job.x.stride, y_stride = job.y.stride;
+  const std::int64_t* begin = layout.inter.begin;
+  const std::int32_t* row_of = layout.row_of;
+  const int ahead = job.tactics.prefetch;
+  const Columns where{layout.inter.column};
+  const auto store = [&](std::int64_t p, const Panel<D, NV>& panel) HWY_ATTR {
+    float* to = y + (row_of ? row_of[p] : p) * y_stride;
+    for (int i = 0; i < NV; ++i) floats.store(d, panel.v[i], to + i * hn::Lanes(d), false);
+  };
+  std::int64_t e = begin[first];
+  for (std::int64_t p = first; p < last; ++p) {
+    // no calls in here, which would cost registers
+    for (; p < last; ++p) {
+      const std::int64_t next = begin[p + 1];
+      if (next - e >= many_edges<NV>) break;
+      Panel<D, NV> panel;
+      panel.clear(d);
+      for (; e < next; ++e) {
+        if constexpr (fetches) fetch<Of, D, NV>(d, x, x_stride, where, e + ahead);
+        const std::int64_t c = where.at(e);
+        panel.template add<Weight::weighted>(d, of, x + c * x_stride, weight.at(e, c));
+      }
+      store(p, panel);
+    }
+    if (p == last) break;
+    const std::int64_t next = begin[p + 1];
+    store(p, sum_of_many<Of, D, NV>(d, of, x, x_stride, where, weight, e, next, begin[layout.rows], ahead));
+    e = next;
+  }
+}
+
 /// A function of its own, with copies of what it reads: stores could change what lies behind references for all the
 /// compiler knows.
 template <class Of, class D, int NV, class Weight>
@@ -421,7 +461,14 @@ HWY_NOINLINE void weighted_rows(D d, Of of, Weight weight, const Job& job, std::
   const int ahead = job.tactics.prefetch;
   const Ending ending(job, slice.f);
   const bool alone = stands_alone(job);
-  const bool plain = alone && ending.changes_nothing();
+  if (alone && ending.changes_nothing()) {
+    // the last rows would fetch what is not there
+    std::int64_t stop = ahead > 0 ? last : first;
+    while (stop > first && begin[stop] + ahead > end) --stop;
+    plain_rows<true, Of, D, NV>(d, of, weight, job, first, stop, slice.f);
+    plain_rows<false, Of, D, NV>(d, of, weight, job, stop, last, slice.f);
+    return;
+  }
   const Columns where{layout.inter.column};
   std::int64_t e = begin[first];
   for (std::int64_t p = first; p < last; ++p) {
@@ -436,10 +483,6 @@ HWY_NOINLINE void weighted_rows(D d, Of of, Weight weight, const Job& job, std::
     e = next;
     const std::int64_t row = row_of ? row_of[p] : p;
     float* to = y + row * y_stride;
-    if (plain) {
-      for (int i = 0; i < NV; ++i) floats.store(d, panel.v[i], to + i * hn::Lanes(d), false);
-      continue;
-    }
     Panel<D, NV> copy = panel;                   // what a call may see cannot stay in registers
     if constexpr (!std::is_same_v<Of, OfFirst>)  // which narrow_rows() takes where rows stand alone only
       if (!alone) {
@@ -524,7 +567,9 @@ struct RowsOf {
   template <class Of>
   void call() const {
     // rows whose features stay in the first caches while all panels pass over them
-    const std::int64_t step = job->layout.block > 0 ? std::max(1, 64 / job->layout.block) * job->layout.block : 64;
+    std::int64_t step = job->layout.block > 0 ? std::max(1, 64 / job->layout.block) * job->layout.block : 64;
+    if (job->weights.heads == 1 && job->x.width <= static_cast<std::int64_t>(8 * hn::Lanes(hn::ScalableTag<float>())))
+      step = last - first;  // one panel, or two
     for (std::int64_t from = first; from < last; from += step) {
       const std::int64_t to = std::min(last, from + step);
       if (narrow_rows<Of>(*job, from, to)) continue;
