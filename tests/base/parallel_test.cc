@@ -22,7 +22,7 @@ TEST_F(Parallel, DoesEveryPieceOnce) {
   for (const int count : {1, 2, 5}) {
     set_threads(count);
     EXPECT_EQ(threads(), count);
-    for (const std::size_t n : {0u, 1u, 2u, 7u, 1000u}) {
+    for (const std::size_t n : {0u, 1u, 2u, 7u, 127u, 128u, 1000u}) {
       std::vector<std::atomic<int>> done(n);
       parallel_for(n, [&](std::size_t i) { ++done[i]; });
       parallel_ranges(n, [&](std::size_t first, std::size_t last) {
@@ -45,6 +45,12 @@ TEST_F(Parallel, GivesTheCallerTheException) {
     };
     EXPECT_THROW(parallel_for(100, work), Error);
     EXPECT_LT(done, 100);
+    for (const std::size_t n : {100u, 1000u})
+      EXPECT_THROW(parallel_ranges(n,
+                                   [](std::size_t first, std::size_t) {
+                                     if (first == 0) throw Error("the first failed", "");
+                                   }),
+                   Error);
   }
 }
 

@@ -13,7 +13,8 @@ void set_threads(int count);
 /// order, so that results do not depend on the number of threads. The first exception is thrown again to the caller.
 void parallel_for(std::size_t count, const std::function<void(std::size_t)>& work);
 
-/// The same in few calls, work(first, last) for every i in [first, last): where one i takes microseconds.
+/// The same in few calls, work(first, last) for every i in [first, last): where each i takes a microsecond or so, about
+/// the same for all.
 void parallel_ranges(std::size_t count, const std::function<void(std::size_t, std::size_t)>& work);
 
 }  // namespace pare

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <limits>
 
+#include "pare/base/median.h"
 #include "pare/base/progress.h"
 #include "pare/base/stopwatch.h"
 
@@ -82,26 +83,53 @@ std::vector<KernelPlan> tactics_to_try(const Shape& shape, const KernelPlan& pla
   return plans;
 }
 
+namespace {
+
+/// Adds what runs take when they follow runs of their own, as they will: caches and the foresight of branches are
+/// theirs by then, not those of the plan before. Long runs count at once.
+void measure(const std::function<void()>& run, std::vector<double>& seconds) {
+  constexpr double long_s = 5e-3, settle_s = 1e-3, measured_s = 5e-4, clock_s = 2e-5;
+  constexpr int settling_runs = 3;
+  double once = seconds_of(run), spent_settling = once;
+  if (once > long_s) return seconds.push_back(once);
+  for (int k = 1; k < settling_runs || spent_settling < settle_s; ++k) spent_settling += once = seconds_of(run);
+  const int group = std::max(1, static_cast<int>(clock_s / once));  // runs too short for the clock
+  for (double spent = 0; spent < measured_s; spent += seconds.back() * group)
+    seconds.push_back(seconds_of([&] {
+                        for (int k = 0; k < group; ++k) run();
+                      }) /
+                      group);
+}
+
+}  // namespace
+
 std::vector<Trial> race(const std::vector<KernelPlan>& plans, const std::function<void(const KernelPlan&)>& run,
                         bool thorough) {
-  // enough rounds that a disturbed run does not decide; the shortest runs are the most disturbed
-  constexpr int least_rounds = 3, most_rounds = 60;
-  constexpr double enough_s = 0.01, hopeless = 1.15;
+  // medians of enough rounds that disturbed runs do not decide
+  const int least_rounds = thorough ? 12 : 3, most_rounds = thorough ? 24 : 12;
+  constexpr double enough_s = 0.02, hopeless = 1.15;
   std::vector<Trial> trials;
+  std::vector<std::vector<double>> runs(plans.size());
+  // threads that slept may share a processor for some milliseconds
+  constexpr double awake_s = 0.02;
+  for (const Stopwatch watch; watch.seconds() < awake_s;) run(plans.front());
   for (const KernelPlan& plan : plans) {
-    run(plan);  // warms caches, and makes the layout
+    run(plan);  // makes the layout
     trials.push_back({plan, std::numeric_limits<double>::infinity(), 0});
   }
-  double best = std::numeric_limits<double>::infinity();
-  for (int round = 0; round < most_rounds; ++round) {
-    for (Trial& t : trials) {
+  double best = std::numeric_limits<double>::infinity(), spent = 0;
+  for (int round = 0; round < least_rounds || (round < most_rounds && spent < enough_s * trials.size()); ++round) {
+    const Stopwatch watch;
+    for (std::size_t i = 0; i < trials.size(); ++i) {
+      Trial& t = trials[i];
       if (!thorough && round >= least_rounds && t.seconds > hopeless * best) continue;
-      t.seconds = std::min(t.seconds, seconds_of([&] { run(t.plan); }));
-      ++t.runs;
-      best = std::min(best, t.seconds);
+      measure([&] { run(t.plan); }, runs[i]);
+      t.seconds = median(runs[i]);
+      t.runs = static_cast<int>(runs[i].size());
     }
+    spent += watch.seconds();
+    best = std::ranges::min(trials, {}, &Trial::seconds).seconds;
     stop_if_interrupted();
-    if (round + 1 >= (thorough ? 4 : 1) * least_rounds && best * round > (thorough ? 4 : 1) * enough_s) break;
   }
   return trials;
 }

@@ -151,7 +151,7 @@ void VertexTrainer::restore(const std::vector<at::Tensor>& snapshot) {
   const c10::NoGradGuard no_gradients;
   std::size_t next = 0;
   for (const auto& tensors : {network_->parameters(), network_->buffers()})
-    for (at::Tensor t : tensors) t.copy_(snapshot[next++]);
+    for (const at::Tensor& t : tensors) t.copy_(snapshot[next++]);
 }
 
 namespace {

@@ -34,7 +34,7 @@ struct Use {
 
 struct Trial {
   KernelPlan plan;
-  double seconds = 0;  // the fastest run
+  double seconds = 0;  // the median run
   int runs = 0;
 };
 

@@ -107,8 +107,8 @@ void run(const Job& given, const Work& work) {
   if (job.layout.rows == 0 || job.x.width == 0) return;
   ready_simd();
   std::vector<float> sums(work.pieces.size() * static_cast<std::size_t>(job.x.width));
-  const std::size_t pieces = work.pieces.size();
-  parallel_ranges(pieces + work.rows.size(), [&](std::size_t i, std::size_t end) {
+  const std::size_t pieces = work.pieces.size(), all = pieces + work.rows.size();
+  parallel_ranges(all, [&](std::size_t i, std::size_t end) {
     for (; i < std::min(end, pieces); ++i) {
       const Piece& piece = work.pieces[i];
       vector::partial(job, piece.first, piece.last, sums.data() + i * static_cast<std::size_t>(job.x.width));

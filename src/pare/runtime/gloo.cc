@@ -47,12 +47,12 @@ int number_from_environment(const char* name, int least, int most) {
 }  // namespace
 
 struct GlooGroup::Torch {
-  Torch(c10::intrusive_ptr<c10d::Store> store, int rank, int size, Options options)
-      : gloo(std::move(store), rank, size, std::move(options)) {}
+  Torch(const c10::intrusive_ptr<c10d::Store>& store, int rank, int size, Options options)
+      : gloo(store, rank, size, std::move(options)) {}
 
   c10d::ProcessGroupGloo gloo;
 
-  void all_reduce(at::Tensor x, c10d::ReduceOp how) {
+  void all_reduce(at::Tensor x, const c10d::ReduceOp& how) {
     std::vector<at::Tensor> tensors{std::move(x)};
     c10d::AllreduceOptions options;
     options.reduceOp = how;
