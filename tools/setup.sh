@@ -92,11 +92,12 @@ need_peers() {
     highsbox==$highsbox_version numpy pillow
 }
 
-# build PRESET [--target TARGET] [CMAKE OPTION...]: configures and builds build/PRESET.
+# build PRESET [--target "TARGET..."] [CMAKE OPTION...]: configures and builds build/PRESET.
 build() {
   local preset=$1 target=all; shift
   if [ "${1:-}" = --target ]; then target=$2; shift 2; fi
   say "building ($preset)"
   cmake --preset "$preset" "$@" >"$deps/configure-$preset.log" 2>&1 || { tail -30 "$deps/configure-$preset.log" >&2; exit 1; }
-  cmake --build "build/$preset" --target "$target"
+  # shellcheck disable=SC2086
+  cmake --build "build/$preset" --target $target
 }

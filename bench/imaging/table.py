@@ -1,9 +1,9 @@
 """Memory of every design, by pipeline, width and memory, as markdown: python3 bench/imaging/table.py PARE [EXAMPLE ...]
 
-A table each for lines, bits and blocks, each minimised on its own. **Bold** is the optimum where it is proven, (in
-parentheses) what the memory's ports cannot do; designs that need less than the optimum are marked "!", those that need less
-than the relayed one too "!!". Without names
-all of examples/imaging are compiled.
+A table each for lines, bits, blocks and, of the memories that say it, energy (microjoules a frame), each minimised on its
+own. **Bold** is the optimum where it is proven, (in parentheses) what the memory's ports cannot do; designs that need less
+than the optimum are marked "!", those that need less than the relayed one too "!!". Without names all of examples/imaging
+are compiled.
 """
 import json
 import pathlib
@@ -16,7 +16,9 @@ NAMES = sys.argv[2:] or sorted(path.stem for path in EXAMPLES.glob("*.pipe"))
 SIZES = ((480, 320), (1920, 1080))
 MEMORIES = (("sram-single-port", 1), ("ice40", 1), ("sram-dual-port", 1), ("xilinx7", 1), ("xilinx7", 2))
 DESIGNS = ("optimum", "relayed", "asap", "darkroom", "soda", "fixynn")
-UNITS = {"lines": ("lines", 1), "bits": ("memory_bits", 1000), "blocks": ("memory_blocks", 1)}
+WITH_ENERGY = (("sky130-single-port", 1), ("sky130-two-ports", 1))
+UNITS = {"lines": ("lines", 1), "bits": ("memory_bits", 1000), "blocks": ("memory_blocks", 1), "power": ("energy_pj", 1e6)}
+TITLES = {"lines": "Lines", "bits": "Kilobits", "blocks": "Blocks", "power": "Microjoules a frame"}
 
 
 def compiled(name, memory, group, width, height, objective):
@@ -45,12 +47,12 @@ def main():
     less = {design: 0 for design in DESIGNS[1:]}
     legal, less_than_relayed = dict(less), dict(less)
     for objective, (cost, unit) in UNITS.items():
-        print(f"\n### {'Kilobits' if unit > 1 else objective.capitalize()}\n")
+        print(f"\n### {TITLES[objective]}\n")
         print("| pipeline | width | memory | lines a block | " + " | ".join(DESIGNS) + " |")
         print("|---|---|---|---|" + "---|" * len(DESIGNS))
         for name in NAMES:
             for width, height in SIZES:
-                for memory, group in MEMORIES:
+                for memory, group in WITH_ENERGY if objective == "power" else MEMORIES:
                     if objective == "blocks" and memory.startswith("sram"):
                         continue  # macros are made to measure: their number says little
                     candidates, reason = compiled(name, memory, group, width, height, objective)

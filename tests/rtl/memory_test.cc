@@ -49,6 +49,21 @@ TEST(Memory, MacrosAreMadeToMeasure) {
   EXPECT_EQ(find_memory("ice40").ports, (Ports{0, 1, 1}));
 }
 
+TEST(Memory, ThoseThatComeWithPareAreSound) {
+  int with_energy = 0;
+  for (const std::string& name : memory_names()) {
+    const Memory m = find_memory(name);
+    EXPECT_GE(blocks_for(m, 1920, 24), 1) << name;
+    for (const auto& figure : {m.read_pj, m.write_pj, m.area_um2})
+      if (figure) EXPECT_FALSE(figure->source.empty()) << name;
+    with_energy += m.read_pj && m.write_pj && m.area_um2;
+  }
+  EXPECT_EQ(with_energy, 2);  // the open macros of sky130
+  EXPECT_EQ(find_memory("sky130-two-ports").ports, (Ports{1, 1, 0}));
+  EXPECT_EQ(blocks_for(find_memory("sky130-single-port"), 480, 24), 1);
+  EXPECT_EQ(blocks_for(find_memory("sky130-single-port"), 1920, 24), 4);
+}
+
 const std::string small =
     "name = 'm'\nkind = 'sram'\nshapes = [[64, 8]]\n[ports]\nread_write = 1\n[energy]\nread_pj = 2.5\nsource = 's'\n";
 

@@ -76,6 +76,11 @@ struct OwnWeight {
   const float* weight;
   HWY_INLINE float at(std::int64_t e, std::int64_t) const { return weight[e]; }
 };
+struct ColumnWeight {
+  static constexpr bool weighted = true;
+  const float* column;
+  HWY_INLINE float at(std::int64_t, std::int64_t c) const { return column[c]; }
+};
 struct GivenWeight {  // all there is
   static constexpr bool weighted = true;
   const float *layout, *edge, *column;
@@ -268,7 +273,7 @@ struct Ending {
       own_halves = static_cast<const std::uint16_t*>(job.epilogue.own.data) + f;
   }
 
-  bool changes_nothing() const { return !degree_begin && !row_scale && !bias && self == 0 && !relu; }
+  bool only_scales() const { return !degree_begin && !bias && self == 0 && !relu; }
 
   /// floats: how rows of float32 are read.
   template <class D, int NV, class Floats>
@@ -328,6 +333,8 @@ HWY_INLINE void with_weight(const Job& job, const Edges& edges, int head, const 
     use(OwnWeight{own});
   else if (w.edge && !edges.source && w.heads == 1 && !own && !w.column)
     use(OwnWeight{w.edge});
+  else if (!own && !w.edge)
+    use(ColumnWeight{w.column});
   else
     use(GivenWeight{own, w.edge, w.column, edges.source, w.heads, head});
 }
@@ -406,8 +413,8 @@ inline bool stands_alone(const Job& job) {
          !job.layout.block_begin && job.y.type == Float::float32 && !job.tactics.stream;
 }
 
-/// Rows that stand alone and end as they are: nothing but their loop, as short rows feel every instruction beside it.
-/// `ahead`: edges to fetch ahead, all of which there are, or none.
+/// Rows that stand alone and end as they are or with their scale: nothing but their loop, as short rows feel every
+/// instruction beside it. fetches: the edges that are fetched ahead are all there; or nothing is.
 template <bool fetches, class Of, class D, int NV, class Weight>
 HWY_NOINLINE void plain_rows(D d, Of of, Weight weight, const Job& job, std::int64_t first, std::int64_t last,
                              std::int64_t f) {
@@ -419,9 +426,13 @@ HWY_NOINLINE void plain_rows(D d, Of of, Weight weight, const Job& job, std::int
   const std::int64_t* begin = layout.inter.begin;
   const std::int32_t* row_of = layout.row_of;
   const int ahead = job.tactics.prefetch;
+  const float* row_scale = job.epilogue.row_scale;
   const Columns where{layout.inter.column};
-  const auto store = [&](std::int64_t p, const Panel<D, NV>& panel) HWY_ATTR {
-    float* to = y + (row_of ? row_of[p] : p) * y_stride;
+  const auto store = [&](std::int64_t p, Panel<D, NV> panel) HWY_ATTR {
+    const std::int64_t row = row_of ? row_of[p] : p;
+    float* to = y + row * y_stride;
+    if (row_scale)
+      for (int i = 0; i < NV; ++i) panel.v[i] = hn::Mul(panel.v[i], hn::Set(d, row_scale[row]));
     for (int i = 0; i < NV; ++i) floats.store(d, panel.v[i], to + i * hn::Lanes(d), false);
   };
   std::int64_t e = begin[first];
@@ -461,7 +472,7 @@ HWY_NOINLINE void weighted_rows(D d, Of of, Weight weight, const Job& job, std::
   const int ahead = job.tactics.prefetch;
   const Ending ending(job, slice.f);
   const bool alone = stands_alone(job);
-  if (alone && ending.changes_nothing()) {
+  if (alone && ending.only_scales()) {
     // the last rows would fetch what is not there
     std::int64_t stop = ahead > 0 ? last : first;
     while (stop > first && begin[stop] + ahead > end) --stop;
