@@ -35,7 +35,7 @@ struct Use {
 struct Trial {
   KernelPlan plan;
   double seconds = 0;  // the median run
-  int runs = 0;
+  int runs = 0;        // that count, or groups of runs too short for the clock
 };
 
 struct Choice {

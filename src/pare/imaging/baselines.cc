@@ -167,7 +167,8 @@ Store chain_of(const Graph& graph, const std::set<std::int64_t>& taps, int stage
     s.lines += static_cast<int>((depth + graph.period() - 1) / graph.period());
     s.blocks += blocks;
     s.bits += depth * bits;
-    s.reads += 1.0 * blocks * graph.period() * graph.height;
+    s.reads += 1.0 * rtl::blocks_across(memory, static_cast<int>(depth), static_cast<int>(bits)) * graph.period() *
+               graph.height;
     s.writes = s.reads;
     s.ports_missing = memory.ports.all() < 2 ? 1 : 0;  // it reads and writes in every cycle
   }

@@ -80,8 +80,7 @@ Store store_of(const Graph& graph, std::span<const std::int64_t> start, const Bu
   s.lines_per_block = group;
   s.blocks = buffer.lines / group * blocks;
   s.bits = std::int64_t{buffer.lines} * words * bits;
-  // blocks that a single line fills are accessed together
-  const double together = std::max(1.0, 1.0 * blocks / group);
+  const double together = blocks_across(graph, buffer.stage, group, memory);
   s.writes = together * words * graph.height / stage.step;
   for (const Accessor& a : accessors(graph, start, buffer.stage))
     if (!a.writes())

@@ -58,11 +58,10 @@ void Formulation::put_costs(Line& line) const {
       if (!memory_.read_pj || !memory_.write_pj)
         throw UsageError(fmt::format("memory '{}' says no energy of an access", memory_.name), "--objective power",
                          "add read_pj and write_pj, or minimise blocks");
-      // per pixel: every row of a window is a read; blocks that one line fills are read together
-      const double side_by_side = std::max(1.0, 1.0 * blocks / group);
-      line.fixed = memory_.write_pj->value * side_by_side;
-      for (const int e : line.edges)
-        line.fixed += graph_.edge(e).window.height() * memory_.read_pj->value * side_by_side;
+      // per pixel: every row of a window is a read
+      const double together = blocks_across(graph_, line.stage, group, memory_);
+      line.fixed = memory_.write_pj->value * together;
+      for (const int e : line.edges) line.fixed += graph_.edge(e).window.height() * memory_.read_pj->value * together;
       if (memory_.leakage_uw) line.cost = 1e-3 * memory_.leakage_uw->value * blocks;  // at a pixel a nanosecond
     }
   }

@@ -188,6 +188,10 @@ int blocks_of(const Graph& graph, int stage, int lines, const rtl::Memory& memor
   return rtl::blocks_for(memory, lines * graph.words(stage), graph.word_bits(stage));
 }
 
+int blocks_across(const Graph& graph, int stage, int lines, const rtl::Memory& memory) {
+  return rtl::blocks_across(memory, lines * graph.words(stage), graph.word_bits(stage));
+}
+
 int Schedule::lines() const {
   return std::accumulate(buffers.begin(), buffers.end(), 0, [](int n, const Buffer& b) { return n + b.lines; });
 }

@@ -49,6 +49,8 @@ void normalise(const Graph& graph, std::vector<std::int64_t>& start);
 
 /// Blocks that so many lines of a stage take side by side.
 int blocks_of(const Graph& graph, int stage, int lines, const rtl::Memory& memory);
+/// Those of them that one access uses.
+int blocks_across(const Graph& graph, int stage, int lines, const rtl::Memory& memory);
 
 enum class Objective { lines, bits, blocks, power };
 

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <tuple>
 
 #include "pare/base/error.h"
 #include "pare/base/file.h"
@@ -153,18 +152,40 @@ Memory find_memory(const std::string& name_or_file) {
   return read_memory(name_or_file);
 }
 
-int blocks_for(const Memory& memory, int words, int bits) {
-  if (memory.exact) return 1;
+namespace {
+
+struct Stack {
+  std::int64_t deep = 1, wide = 1;
+};
+
+Stack stack_for(const Memory& memory, int words, int bits) {
+  Stack best;
+  if (memory.exact) return best;
   double least = std::numeric_limits<double>::infinity();
-  std::int64_t blocks = 0;
   for (const Shape& shape : memory.shapes) {
     const std::int64_t deep = (words + std::int64_t{shape.words} - 1) / shape.words;
     const std::int64_t wide = (bits + std::int64_t{shape.bits} - 1) / shape.bits;
     double cost = static_cast<double>(deep * wide);
     if (memory.mux_bits_per_block) cost += static_cast<double>((deep - 1) * bits) / memory.mux_bits_per_block;
-    if (cost < least) std::tie(least, blocks) = std::pair(cost, deep * wide);
+    if (cost < least) {
+      least = cost;
+      best = {deep, wide};
+    }
   }
+  return best;
+}
+
+int clamped(std::int64_t blocks) {
   return static_cast<int>(std::min<std::int64_t>(blocks, std::numeric_limits<int>::max()));
 }
+
+}  // namespace
+
+int blocks_for(const Memory& memory, int words, int bits) {
+  const Stack stack = stack_for(memory, words, bits);
+  return clamped(stack.deep * stack.wide);
+}
+
+int blocks_across(const Memory& memory, int words, int bits) { return clamped(stack_for(memory, words, bits).wide); }
 
 }  // namespace pare::rtl

@@ -56,5 +56,7 @@ std::vector<std::string> memory_names();
 /// Blocks that hold `words` words of `bits` bits: those of the shape that needs the fewest, with its multiplexers as
 /// parts of blocks. Exact memories take one. Both are above 0.
 int blocks_for(const Memory& memory, int words, int bits);
+/// Those of them that one access uses: as many as lie side by side; of blocks that are stacked one is selected.
+int blocks_across(const Memory& memory, int words, int bits);
 
 }  // namespace pare::rtl
