@@ -134,7 +134,7 @@ Choice Tuned::choose(const Use& use, const std::function<void(const KernelPlan&)
     std::vector<Trial> finer = race(tactics_to_try(shape, fastest(choice.trials, 0.02).plan), run, false);
     // the first of them ran in both races
     Trial &again = finer.front(), &before = *std::ranges::find(choice.trials, again.plan, &Trial::plan);
-    before.seconds = again.seconds;
+    before.seconds = again.seconds = std::min(before.seconds, again.seconds);
     before.runs += again.runs;
     choice.plan = fastest(finer, 0.02).plan;
     choice.trials.insert(choice.trials.end(), finer.begin() + 1, finer.end());

@@ -34,7 +34,7 @@ struct Use {
 
 struct Trial {
   KernelPlan plan;
-  double seconds = 0;  // the median run
+  double seconds = 0;  // the lower quartile of runs
   int runs = 0;        // that count, or groups of runs too short for the clock
 };
 
