@@ -579,8 +579,10 @@ struct RowsOf {
   void call() const {
     // rows whose features stay in the first caches while all panels pass over them
     std::int64_t step = job->layout.block > 0 ? std::max(1, 64 / job->layout.block) * job->layout.block : 64;
-    if (job->weights.heads == 1 && job->x.width <= static_cast<std::int64_t>(8 * hn::Lanes(hn::ScalableTag<float>())))
-      step = last - first;  // one panel, or two
+    const auto lanes = static_cast<std::int64_t>(hn::Lanes(hn::ScalableTag<float>()));
+    const std::int64_t width = job->x.width;
+    if (job->weights.heads == 1 && (width <= lanes || width == 2 * lanes || width == 4 * lanes || width == 8 * lanes))
+      step = last - first;  // one panel
     for (std::int64_t from = first; from < last; from += step) {
       const std::int64_t to = std::min(last, from + step);
       if (narrow_rows<Of>(*job, from, to)) continue;
