@@ -1,6 +1,6 @@
 """What the search for kernels misses: the plan it chose beside the best of all plans measured at length.
 
-    PARE_ASSETS=... python3 bench/graph/regret.py PARE [--widths 16,32,64,128] [--graphs a,b]
+    PARE_ASSETS=... python bench/graph/regret.py PARE [--widths 16,32,64,128] [--graphs a,b]
 
 Every graph of the assets, A + I scaled by degrees. Both choices are made anew. Regret is what the chosen plan takes over the
 best one, both as measured in the exhaustive run; measuring is what the search took, in aggregations.
@@ -8,8 +8,9 @@ best one, both as measured in the exhaustive run; measuring is what the search t
 import argparse
 import json
 import os
-import pathlib
 import subprocess
+
+import speed
 
 
 def tuned(pare, graph, widths, *more):
@@ -29,16 +30,12 @@ def main():
     parser.add_argument("pare")
     parser.add_argument("--widths", default="16,32,64,128")
     parser.add_argument("--graphs")
+    parser.set_defaults(generated=None)
     given = parser.parse_args()
-    if "PARE_ASSETS" not in os.environ:
-        raise SystemExit("PARE_ASSETS is not set: it names the folder that holds graphs/")
-    files = sorted(pathlib.Path(os.environ["PARE_ASSETS"], "graphs").glob("*.npz"))
-    if given.graphs:
-        files = [f for f in files if f.stem in given.graphs.split(",")]
     regrets, measuring = [], []
     print("| graph | width | chosen | best | regret, % |")
     print("| --- | --- | --- | --- | --- |")
-    for file in files:
+    for file in speed.graphs(given):
         searched, all_plans = tuned(given.pare, file, given.widths), tuned(given.pare, file, given.widths, "--exhaustive")
         for width in searched:
             chosen = next(c for c in searched[width] if c["details"].get("chosen"))

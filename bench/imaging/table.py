@@ -17,8 +17,9 @@ SIZES = ((480, 320), (1920, 1080))
 MEMORIES = (("sram-single-port", 1), ("ice40", 1), ("sram-dual-port", 1), ("xilinx7", 1), ("xilinx7", 2))
 DESIGNS = ("optimum", "relayed", "asap", "darkroom", "soda", "fixynn")
 WITH_ENERGY = (("sky130-single-port", 1), ("sky130-two-ports", 1))
-UNITS = {"lines": ("lines", 1), "bits": ("memory_bits", 1000), "blocks": ("memory_blocks", 1), "power": ("energy_pj", 1e6)}
-TITLES = {"lines": "Lines", "bits": "Kilobits", "blocks": "Blocks", "power": "Microjoules a frame"}
+# objective: title, cost, what of it is one
+UNITS = {"lines": ("Lines", "lines", 1), "bits": ("Kilobits", "memory_bits", 1000), "blocks": ("Blocks", "memory_blocks", 1),
+         "power": ("Microjoules a frame", "energy_pj", 1e6)}
 
 
 def compiled(name, memory, group, width, height, objective):
@@ -46,8 +47,8 @@ def cell(candidate, cost, unit, best, relayed):
 def main():
     less = {design: 0 for design in DESIGNS[1:]}
     legal, less_than_relayed = dict(less), dict(less)
-    for objective, (cost, unit) in UNITS.items():
-        print(f"\n### {TITLES[objective]}\n")
+    for objective, (title, cost, unit) in UNITS.items():
+        print(f"\n### {title}\n")
         print("| pipeline | width | memory | lines a block | " + " | ".join(DESIGNS) + " |")
         print("|---|---|---|---|" + "---|" * len(DESIGNS))
         for name in NAMES:
