@@ -1,8 +1,7 @@
 // Aggregation on a CUDA device beside cuSPARSE with descriptors, workspace and preprocessing kept:
-// cuda_speed GRAPH.npz [LIBCUSPARSE.so] [WIDTHS, 16,32,64,128 unless given]. GRAPH holds the matrix that is multiplied,
-// as workers.py writes it. Prints a row a width: microseconds of the fastest of cuSPARSE's algorithms, of each of
-// pare's layouts, and the ratio to the fastest; results are compared first. Carried to the machine that has the device;
-// needs no torch.
+// cuda_speed 16,32,64,128 LIBCUSPARSE.so GRAPH.npz... A graph holds the matrix that is multiplied. Prints a row a
+// width: microseconds of the fastest of cuSPARSE's algorithms, of each of pare's layouts, and the ratio to the fastest;
+// results are compared first. Carried to the machine that has the device; needs no torch.
 #include <cuda_runtime_api.h>
 #include <cusparse.h>
 #include <dlfcn.h>
@@ -12,6 +11,7 @@
 #include <cmath>
 #include <functional>
 #include <iostream>
+#include <limits>
 #include <sstream>
 #include <vector>
 
@@ -49,26 +49,46 @@ void ok(cudaError_t status, const char* what) {
   if (status != cudaSuccess) throw Error(fmt::format("{}: {}", what, cudaGetErrorString(status)), "CUDA");
 }
 
-/// Median microseconds of a run, out of rounds of many.
+cudaStream_t stream() {
+  static const cudaStream_t one = [] {
+    cudaStream_t made = nullptr;
+    ok(cudaStreamCreateWithFlags(&made, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
+    return made;
+  }();
+  return one;
+}
+
+/// Median microseconds of a run, out of rounds of many that are replayed as a graph, so that what it costs the host to
+/// launch them stays out.
 double microseconds(const std::function<void()>& run) {
+  constexpr int runs = 20, rounds = 11;
+  run();  // modules are loaded, nothing is allocated while captured
+  ok(cudaStreamSynchronize(stream()), "cudaStreamSynchronize");
+  ok(cudaStreamBeginCapture(stream(), cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture");
+  for (int i = 0; i < runs; ++i) run();
+  cudaGraph_t graph = nullptr;
+  ok(cudaStreamEndCapture(stream(), &graph), "cudaStreamEndCapture");
+  cudaGraphExec_t many = nullptr;
+  ok(cudaGraphInstantiate(&many, graph, 0), "cudaGraphInstantiate");
   cudaEvent_t start = nullptr, stop = nullptr;
   ok(cudaEventCreate(&start), "cudaEventCreate");
   ok(cudaEventCreate(&stop), "cudaEventCreate");
-  std::vector<double> rounds;
-  for (int round = 0; round < 12; ++round) {
-    constexpr int runs = 20;
-    ok(cudaEventRecord(start, nullptr), "cudaEventRecord");
-    for (int i = 0; i < runs; ++i) run();
-    ok(cudaEventRecord(stop, nullptr), "cudaEventRecord");
+  std::vector<double> times;
+  for (int round = -2; round < rounds; ++round) {  // the first two warm up
+    ok(cudaEventRecord(start, stream()), "cudaEventRecord");
+    ok(cudaGraphLaunch(many, stream()), "cudaGraphLaunch");
+    ok(cudaEventRecord(stop, stream()), "cudaEventRecord");
     ok(cudaEventSynchronize(stop), "cudaEventSynchronize");
     float ms = 0;
     ok(cudaEventElapsedTime(&ms, start, stop), "cudaEventElapsedTime");
-    if (round >= 2) rounds.push_back(1e3 * ms / runs);  // the first warm up
+    if (round >= 0) times.push_back(1e3 * ms / runs);
   }
   cudaEventDestroy(start);
   cudaEventDestroy(stop);
-  std::nth_element(rounds.begin(), rounds.begin() + 5, rounds.end());
-  return rounds[5];
+  cudaGraphExecDestroy(many);
+  cudaGraphDestroy(graph);
+  std::nth_element(times.begin(), times.begin() + rounds / 2, times.end());
+  return times[rounds / 2];
 }
 
 struct Timed {
@@ -87,6 +107,7 @@ std::vector<Timed> by_cusparse(const Cusparse& cusparse, const graph::Adjacency&
   cusparseSpMatDescr_t matrix = nullptr;
   cusparseDnMatDescr_t in = nullptr, out = nullptr;
   CALL(cusparseCreate, &handle);
+  CALL(cusparseSetStream, handle, stream());
   CALL(cusparseCreateDnMat, &in, a.columns, width, width, x.data(), CUDA_R_32F, CUSPARSE_ORDER_ROW);
   CALL(cusparseCreateDnMat, &out, a.rows(), width, width, y.data(), CUDA_R_32F, CUSPARSE_ORDER_ROW);
   const float one = 1, zero = 0;
@@ -130,16 +151,34 @@ void check(const std::vector<float>& expected, const Memory& y, const std::strin
     throw Error(fmt::format("{} differs from cuSPARSE by {:g} of {:g}", name, wrong, most), "y");
 }
 
-std::vector<graph::LayoutKey> keys() {
+struct Candidate {
+  std::string name;
+  std::unique_ptr<DeviceLayout> layout;
+};
+
+std::vector<Candidate> candidates_of(const graph::Adjacency& a) {
   using enum graph::Order;
   using graph::Inter;
   using graph::Intra;
-  return {{natural, 0, 0, Intra::none, Inter::rows, 1},      {community, 0, 0, Intra::none, Inter::rows, 1},
-          {community, 0, 16, Intra::tile, Inter::rows, 1},   {community, 0, 16, Intra::tile, Inter::coordinates, 1},
-          {community, 0, 128, Intra::local, Inter::rows, 1}, {community, 0, 128, Intra::local, Inter::coordinates, 1}};
+  const auto new_of = graph::order_of(a, community);
+  std::vector<Candidate> out;
+  for (const graph::LayoutKey& key : {graph::LayoutKey{natural, 0, 0, Intra::none, Inter::rows, 1},
+                                      {community, 0, 0, Intra::none, Inter::rows, 1},
+                                      {community, 0, 16, Intra::tile, Inter::rows, 1},
+                                      {community, 0, 16, Intra::tile, Inter::coordinates, 1},
+                                      {community, 0, 128, Intra::local, Inter::rows, 1},
+                                      {community, 0, 128, Intra::local, Inter::coordinates, 1}}) {
+    const graph::Prepared prepared(a, key.order == natural ? nullptr : &new_of, key);
+    out.push_back(
+        {name_of(graph::KernelPlan{.order = key.order, .block = key.block, .intra = key.intra, .inter = key.inter}),
+         std::make_unique<DeviceLayout>(prepared.layouts().front())});
+  }
+  return out;
 }
 
-void compare(const Cusparse& cusparse, const graph::Adjacency& a, std::int64_t width) {
+/// Their microseconds over ours.
+double compare(const Cusparse& cusparse, const graph::Adjacency& a, const std::vector<Candidate>& candidates,
+               std::int64_t width) {
   std::vector<float> host(static_cast<std::size_t>(a.columns * width)),
       expected(static_cast<std::size_t>(a.rows() * width));
   for (std::int64_t r = 0; r < a.columns; ++r)
@@ -148,24 +187,21 @@ void compare(const Cusparse& cusparse, const graph::Adjacency& a, std::int64_t w
   const Memory x(host.data(), 4 * host.size()), y(expected.data(), 4 * expected.size());
   const auto theirs = by_cusparse(cusparse, a, x, y, width);
   y.read(expected.data(), 4 * expected.size());
-  const auto new_of = graph::order_of(a, graph::Order::community);
   std::vector<Timed> ours;
-  for (const graph::LayoutKey& key : keys()) {
-    const graph::Prepared prepared(a, key.order == graph::Order::natural ? nullptr : &new_of, key);
-    DeviceLayout layout(prepared.layouts().front());
+  for (const Candidate& candidate : candidates) {
     kernels::Job job;
-    job.layout = layout.layout();
+    job.layout = candidate.layout->layout();
     job.own_weights = true;
     job.x = {x.data(), width, width};
     job.y = {y.data(), width, width};
-    const auto split = key.block > 0 ? kernels::cuda::Split{} : layout.split(width);
+    const auto schedule = candidate.layout->schedule(width);
     const std::vector<float> nothing(expected.size(), NAN);
     ok(cudaMemcpy(y.data(), nothing.data(), 4 * nothing.size(), cudaMemcpyHostToDevice), "cudaMemcpy");
-    kernels::cuda::run(job, split);
-    const std::string name =
-        name_of(graph::KernelPlan{.order = key.order, .block = key.block, .intra = key.intra, .inter = key.inter});
-    check(expected, y, name);
-    ours.push_back({name, microseconds([&] { kernels::cuda::run(job, split); })});
+    const auto run = [&] { kernels::cuda::run(job, schedule, stream()); };
+    run();
+    kernels::cuda::wait(stream());
+    check(expected, y, candidate.name);
+    ours.push_back({candidate.name, microseconds(run)});
   }
   const auto faster = [](const Timed& p, const Timed& q) { return p.us < q.us; };
   const Timed their = *std::min_element(theirs.begin(), theirs.end(), faster);
@@ -173,27 +209,49 @@ void compare(const Cusparse& cusparse, const graph::Adjacency& a, std::int64_t w
   std::string row = fmt::format("| {} | {:.1f} {} |", width, their.us, their.name);
   for (const Timed& t : ours) row += fmt::format(" {:.1f} |", t.us);
   std::cout << row << fmt::format(" {:.2f} {} |", their.us / our.us, our.name) << std::endl;
+  return their.us / our.us;
+}
+
+/// Bytes a second of a copy far larger than caches, read and written.
+double copy_rate() {
+  constexpr std::size_t bytes = std::size_t{1} << 30;
+  const Memory from(bytes), to(bytes);
+  return 2e6 * bytes /
+         microseconds([&] { cudaMemcpyAsync(to.data(), from.data(), bytes, cudaMemcpyDeviceToDevice, stream()); });
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
-    if (argc < 2 || argc > 4) throw UsageError("give GRAPH.npz [LIBCUSPARSE.so] [WIDTHS]", "cuda_speed");
+    if (argc < 3) throw UsageError("give WIDTH,... LIBCUSPARSE.so GRAPH.npz...", "cuda_speed");
     if (kernels::cuda::device_count() == 0) throw Error("no CUDA device", "cuda_speed");
-    const Cusparse cusparse(argc > 2 ? argv[2] : "libcusparse.so.12");
-    const graph::Graph g = graph::read_graph(argv[1]);
-    std::cout << kernels::cuda::device_name() << ", " << g.name << ": " << g.vertices() << " vertices, "
-              << g.adjacency.nonzeros() << " nonzeros; microseconds\n| width | cuSPARSE |";
-    for (const graph::LayoutKey& key : keys())
-      std::cout << " "
-                << name_of(graph::KernelPlan{
-                       .order = key.order, .block = key.block, .intra = key.intra, .inter = key.inter})
-                << " |";
-    std::cout << " cuSPARSE / pare |\n"
-              << "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n";
-    std::istringstream widths(argc > 3 ? argv[3] : "16,32,64,128");
-    for (std::string width; std::getline(widths, width, ',');) compare(cusparse, g.adjacency, std::stoll(width));
+    std::vector<std::int64_t> widths;
+    std::istringstream list(argv[1]);
+    for (std::string width; std::getline(list, width, ',');) widths.push_back(std::stoll(width));
+    const Cusparse cusparse(argv[2]);
+    std::cout << kernels::cuda::device_name() << fmt::format(", copies {:.2f} TB/s\n", copy_rate() / 1e12);
+    double logarithms = 0, worst = INFINITY;
+    int cells = 0;
+    for (int i = 3; i < argc; ++i) {
+      const graph::Graph g = graph::read_graph(argv[i]);
+      const auto candidates = candidates_of(g.adjacency);
+      std::cout << "\n"
+                << g.name << ": " << g.vertices() << " vertices, " << g.adjacency.nonzeros()
+                << " nonzeros; microseconds\n"
+                << "| width | cuSPARSE |";
+      for (const Candidate& candidate : candidates) std::cout << " " << candidate.name << " |";
+      std::cout << " cuSPARSE / pare |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n";
+      for (const std::int64_t width : widths) {
+        const double ratio = compare(cusparse, g.adjacency, candidates, width);
+        logarithms += std::log(ratio);
+        worst = std::min(worst, ratio);
+        ++cells;
+      }
+    }
+    if (cells > 0)
+      std::cout << fmt::format("\ngeometric mean {:.2f}, least {:.2f}, {} cells\n", std::exp(logarithms / cells), worst,
+                               cells);
   } catch (const UsageError& e) {
     std::cerr << e.what() << "\n";
     return 2;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "edge_values.h"
 #include "pare/base/parallel.h"
 #include "pare/base/simd.h"
 #include "reference.h"
@@ -108,38 +109,8 @@ TEST_P(OnTarget, DoesNotDependOnThreads) {
 
 TEST_P(OnTarget, EdgesHaveDotsAndSoftmax) {
   for (std::uint64_t seed = 0; seed < 60; ++seed) {
-    Random random(seed);
-    const RandomCsr a(60, 50, 5, 400, random);
-    const int heads = 1 + static_cast<int>(random.below(8));
-    const std::int64_t width = heads * (1 + static_cast<std::int64_t>(random.below(40)));
-    const Features u(60, width, 1, Float::float32, random), v(50, width, 0, Float::float32, random);
-    const auto nonzeros = static_cast<std::size_t>(a.view().nonzeros());
-    std::vector<float> dots(nonzeros * heads), p(dots.size()), back(dots.size());
-    edge_dots(a.view(), u.in(), v.in(), heads, dots.data());
-    const std::int64_t part = width / heads;
-    const auto grad = random_floats(static_cast<std::int64_t>(dots.size()), random);
-    edge_softmax(a.view(), dots.data(), heads, p.data());
-    edge_softmax_gradient(a.view(), p.data(), grad.data(), heads, back.data());
-    for (std::int64_t r = 0; r < 60; ++r)
-      for (int h = 0; h < heads; ++h) {
-        double most = -INFINITY, sum = 0, slope = 0;
-        for (std::int64_t e = a.begin[r]; e < a.begin[r + 1]; ++e) {
-          double dot = 0, size = 0;
-          for (std::int64_t f = h * part; f < (h + 1) * part; ++f) {
-            dot += u.at(r, f) * v.at(a.column[e], f);
-            size += std::abs(u.at(r, f) * v.at(a.column[e], f));
-          }
-          ASSERT_NEAR(dots[e * heads + h], dot, 1e-5 * size + 1e-30);
-          most = std::max(most, static_cast<double>(dots[e * heads + h]));
-        }
-        for (std::int64_t e = a.begin[r]; e < a.begin[r + 1]; ++e) sum += std::exp(dots[e * heads + h] - most);
-        for (std::int64_t e = a.begin[r]; e < a.begin[r + 1]; ++e) {
-          ASSERT_NEAR(p[e * heads + h], std::exp(dots[e * heads + h] - most) / sum, 1e-5);
-          slope += p[e * heads + h] * grad[e * heads + h];
-        }
-        for (std::int64_t e = a.begin[r]; e < a.begin[r + 1]; ++e)
-          ASSERT_NEAR(back[e * heads + h], p[e * heads + h] * (grad[e * heads + h] - slope), 1e-5);
-      }
+    check_edge_values(seed, {edge_dots, edge_softmax, edge_softmax_gradient});
+    if (HasFatalFailure()) return;
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "pare/base/error.h"
 #include "pare/kernels/aggregate_device.h"
+#include "pare/kernels/edges_device.h"
 
 namespace pare::kernels::cuda {
 namespace {
@@ -13,15 +14,34 @@ void check(cudaError_t status, const char* what) {
   if (status != cudaSuccess) throw Error(std::string(what) + ": " + cudaGetErrorString(status), "CUDA");
 }
 
+struct LaunchOn {
+  Stream stream;
+
+  template <class Kernel, class... Arguments>
+  void operator()(Kernel kernel, std::int64_t x, std::int64_t y, int threads, std::size_t shared,
+                  const Arguments&... arguments) const {
+    const dim3 grid(static_cast<unsigned>(x), static_cast<unsigned>(y));
+    kernel<<<grid, static_cast<unsigned>(threads), shared, static_cast<cudaStream_t>(stream)>>>(arguments...);
+    check(cudaGetLastError(), "cannot launch a kernel");
+  }
+};
+
 }  // namespace
 
-void run(const Job& job, const Split& split, Stream stream) {
-  run_by(job, split,
-         [&](auto kernel, std::int64_t x, std::int64_t y, int threads, std::size_t shared, const auto&... arguments) {
-           const dim3 grid(static_cast<unsigned>(x), static_cast<unsigned>(y));
-           kernel<<<grid, static_cast<unsigned>(threads), shared, static_cast<cudaStream_t>(stream)>>>(arguments...);
-           check(cudaGetLastError(), "cannot launch a kernel");
-         });
+void run(const Job& job, const Schedule& schedule, Stream stream) { run_by(job, schedule, LaunchOn{stream}); }
+
+void edge_dots(const Csr& a, std::int64_t nonzeros, const Input& u, const Input& v, int heads, float* out,
+               Stream stream) {
+  edge_dots_by(a, nonzeros, u, v, heads, out, LaunchOn{stream});
+}
+
+void edge_softmax(const Csr& a, std::int64_t nonzeros, const float* score, int heads, float* out, Stream stream) {
+  edge_softmax_by(a, nonzeros, score, heads, out, LaunchOn{stream});
+}
+
+void edge_softmax_gradient(const Csr& a, std::int64_t nonzeros, const float* p, const float* grad, int heads,
+                           float* out, Stream stream) {
+  edge_softmax_gradient_by(a, nonzeros, p, grad, heads, out, LaunchOn{stream});
 }
 
 int device_count() {
@@ -88,23 +108,28 @@ DeviceLayout::DeviceLayout(const Layout& host) : layout_(host) {
   } else {
     layout_.inter = copy(host.inter, host.rows);
   }
-  if (host.block > 0) return;
-  const Pieces pieces = pieces_of(host.inter.begin, host.rows);
-  split_.longest_row = longest_row;
-  split_.pieces = static_cast<std::int64_t>(pieces.piece.size());
-  split_.rows = static_cast<std::int64_t>(pieces.first_piece.size()) - 1;
-  split_.piece = copy(pieces.piece.data(), split_.pieces);
-  split_.first_piece = copy(pieces.first_piece.data(), split_.rows + 1);
+  if (host.block == 0) begin_.assign(host.inter.begin, host.inter.begin + host.rows + 1);
 }
 
-Split DeviceLayout::split(std::int64_t width) {
-  const std::size_t bytes = static_cast<std::size_t>(split_.pieces * width) * sizeof(float);
-  if (bytes > sums_bytes_) {
-    sums_ = Memory(bytes);
-    sums_bytes_ = bytes;
-  }
-  split_.sums = static_cast<float*>(sums_.data());
-  return split_;
+Schedule DeviceLayout::schedule(std::int64_t width) {
+  if (begin_.empty() || layout_.rows == 0) return {};
+  const auto [found, is_new] = schedules_.try_emplace(width);
+  Schedule& out = found->second;
+  if (!is_new) return out;
+  const int lanes = lanes_of(width, 4);
+  out.longest = longest_row(lanes);
+  out.row_slots = row_slots(static_cast<double>(begin_.back()) / static_cast<double>(layout_.rows), lanes);
+  const Pieces pieces = pieces_of(begin_.data(), layout_.rows, out.longest);
+  out.pieces = static_cast<std::int64_t>(pieces.piece.size());
+  out.rows = static_cast<std::int64_t>(pieces.first_piece.size()) - 1;
+  if (out.pieces == 0) return out;
+  out.piece = copy(pieces.piece.data(), out.pieces);
+  out.row_of = copy(pieces.row_of.data(), out.pieces);
+  out.first_piece = copy(pieces.first_piece.data(), out.rows + 1);
+  out.sums = const_cast<float*>(copy(std::vector<float>(out.pieces * width).data(), out.pieces * width));
+  const std::vector<std::int32_t> none(out.rows * panels(width));
+  out.arrived = const_cast<std::int32_t*>(copy(none.data(), static_cast<std::int64_t>(none.size())));
+  return out;
 }
 
 }  // namespace pare::kernels::cuda

@@ -1,8 +1,10 @@
 // Device code of the aggregation kernels, and which of them a job takes. aggregate.cu compiles it for devices; a test
 // compiles it for the processor, with threads that take turns.
 //
-// A group of lanes works on a row, each lane on V features at a time; lanes of a warp that are left over work on other
-// rows. Groups are a power of two wide, so that all of a group read an edge at once.
+// A group of lanes works on a row, each lane on V features at a time, and where rows are long in several slots, each on
+// edges of its own; threads of a warp that are left over work on other rows. Lanes and slots are powers of two, and a
+// group is never more than a warp. What a slot reads in a step is asked for before any of it is used: a step costs as
+// much as one read.
 #pragma once
 #include <algorithm>
 #include <cassert>
@@ -12,7 +14,8 @@
 
 namespace pare::kernels::cuda {
 
-constexpr int most_threads = 256;
+constexpr int most_threads = 256;  // of a block of rows
+constexpr int row_threads = 128;
 constexpr std::size_t shared_bytes = 48 << 10;       // that every device gives without asking
 constexpr std::int64_t most_rows_at_once = 1 << 30;  // blocks of threads that a launch may have, and some to spare
 
@@ -92,51 +95,61 @@ __device__ inline std::int64_t row_at(const Layout& layout, std::int64_t place) 
   return layout.row_of ? layout.row_of[place] : place;
 }
 
+/// What an edge's weight is made of.
+enum class Weighing { none, own, column, any };
+
+inline Weighing weighing_of(const Job& job) {
+  const bool own = job.own_weights && job.layout.inter.weight;
+  if (job.weights.edge || (own && job.weights.column)) return Weighing::any;
+  return own ? Weighing::own : job.weights.column ? Weighing::column : Weighing::none;
+}
+
+template <Weighing how = Weighing::any>
 __device__ inline float weight_of(const Job& job, const Edges& edges, std::int64_t e, std::int64_t column, int head) {
+  if constexpr (how == Weighing::none) return 1;
+  if constexpr (how == Weighing::own) return edges.weight[e];
+  if constexpr (how == Weighing::column) return job.weights.column[column];
   float value = job.own_weights && edges.weight ? edges.weight[e] : 1;
   if (job.weights.edge) value *= job.weights.edge[(edges.source ? edges.source[e] : e) * job.weights.heads + head];
   if (job.weights.column) value *= job.weights.column[column];
   return value;
 }
 
-/// sum += over the inter edges [first, last) weight · x[column], features from f on.
-template <class T, int V>
-__device__ inline void add_inter(const Job& job, std::int64_t first, std::int64_t last, std::int64_t f, int head,
-                                 Values<V>& sum) {
+/// The sum over every `slots`-th of the inter edges [first, last) of weight · x[column], features from f on.
+template <class T, int V, Weighing how>
+__device__ inline Values<V> sum_of(const Job& job, std::int64_t first, std::int64_t last, int slots, std::int64_t f,
+                                   int head) {
+  constexpr int at_once = edges_a_step;
   const Edges& edges = job.layout.inter;
   const T* x = static_cast<const T*>(job.x.data) + f;
-  constexpr int at_once = 4;  // loads under way
-  std::int64_t e = first;
-  for (; e + at_once <= last; e += at_once) {
-    Values<V> values[at_once];
+  const auto stride = static_cast<std::int32_t>(job.x.stride);
+  Values<V> sum;
+  clear(sum);
+  for (std::int64_t e = first; e < last; e += at_once * slots) {
+    std::int32_t columns[at_once];
     float weights[at_once];
+    Values<V> values[at_once];
+    for (int k = 0; k < at_once; ++k) columns[k] = e + k * slots < last ? edges.column[e + k * slots] : -1;
     for (int k = 0; k < at_once; ++k) {
-      const std::int64_t column = edges.column[e + k];
-      values[k] = load<V>(x + column * job.x.stride);
-      weights[k] = weight_of(job, edges, e + k, column, head);
+      clear(values[k]);
+      weights[k] = 0;
+      if (columns[k] < 0) continue;
+      weights[k] = weight_of<how>(job, edges, e + k * slots, columns[k], head);
+      values[k] = load<V>(x + static_cast<std::int64_t>(columns[k]) * stride);
     }
     for (int k = 0; k < at_once; ++k) add(sum, weights[k], values[k]);
   }
-  for (; e < last; ++e) {
-    const std::int64_t column = edges.column[e];
-    add(sum, weight_of(job, edges, e, column, head), load<V>(x + column * job.x.stride));
-  }
+  return sum;
 }
 
+/// sum += over the inter edges [first, last), in steps that keep rounding small.
 template <class T, int V>
-__device__ inline void add_inter_in_steps(const Job& job, std::int64_t first, std::int64_t last, std::int64_t f,
-                                          int head, Values<V>& sum) {
-  while (last - first > longest_sum) {
-    Values<V> part;
-    clear(part);
-    add_inter<T>(job, first, first + longest_sum, f, head, part);
-    add(sum, 1, part);
-    first += longest_sum;
+__device__ inline void add_inter(const Job& job, std::int64_t first, std::int64_t last, std::int64_t f, int head,
+                                 Values<V>& sum) {
+  for (; first < last; first += longest_sum) {
+    const std::int64_t stop = last - first < longest_sum ? last : first + longest_sum;
+    add(sum, 1, sum_of<T, V, Weighing::any>(job, first, stop, 1, f, head));
   }
-  Values<V> part;
-  clear(part);
-  add_inter<T>(job, first, last, f, head, part);
-  add(sum, 1, part);
 }
 
 /// Mean, epilogue and store of features f ... of a row.
@@ -168,59 +181,95 @@ __device__ inline Values<V> begun(const Job& job, std::int64_t row, std::int64_t
   return sum;
 }
 
-/// Where a thread stands: `lanes` threads a group.
+/// Where a thread stands: groups of `lanes` · `slots` threads.
 template <int V>
 struct Place {
-  int group, groups;  // in the block of threads
-  std::int64_t f;     // its first feature
+  int slot, group, groups;  // group: in the block of threads
+  std::int64_t f;           // its first feature
   int head;
   bool works;
 
-  __device__ Place(const Job& job, int lanes)
-      : group(static_cast<int>(threadIdx.x) / lanes),
-        groups(static_cast<int>(blockDim.x) / lanes),
+  __device__ Place(const Job& job, int lanes, int slots = 1)
+      : slot(static_cast<int>(threadIdx.x) / lanes % slots),
+        group(static_cast<int>(threadIdx.x) / (lanes * slots)),
+        groups(static_cast<int>(blockDim.x) / (lanes * slots)),
         f((static_cast<std::int64_t>(blockIdx.y) * lanes + static_cast<int>(threadIdx.x) % lanes) * V),
         head(f < job.x.width ? static_cast<int>(f / (job.x.width / job.weights.heads)) : 0),
         works(f < job.x.width) {}
 };
 
-/// Full CSR, one group a row. Rows longer than `longest` are left to `pieces`.
-template <class T, int V>
-__global__ void rows(Job job, int lanes, std::int64_t longest) {
-  const Place<V> at(job, lanes);
-  const std::int64_t place = static_cast<std::int64_t>(blockIdx.x) * at.groups + at.group;
-  if (place >= job.layout.rows || !at.works) return;
-  const std::int64_t first = job.layout.inter.begin[place], last = job.layout.inter.begin[place + 1];
-  if (last - first > longest) return;
-  const std::int64_t row = row_at(job.layout, place);
-  Values<V> sum = begun<V>(job, row, at.f);
-  add_inter_in_steps<T>(job, first, last, at.f, at.head, sum);
-  finish(job, row, at.f, sum);
+/// The threads of the group as bits of its warp, `threads` of them.
+__device__ inline unsigned group_mask(int threads) {
+  const unsigned first = threadIdx.x % warp / threads * threads;
+  return threads == warp ? ~0u : ((1u << threads) - 1) << first;
 }
 
-/// What the pieces of long rows come to.
-template <class T, int V>
-__global__ void pieces(Job job, int lanes, Split split) {
-  const Place<V> at(job, lanes);
-  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * at.groups + at.group;
-  if (i >= split.pieces || !at.works) return;
+/// Adds up what the slots of a group have; each gets the sum. In the same order for all.
+template <int V>
+__device__ inline void add_slots(Values<V>& sum, int lanes, int slots, unsigned mask) {
+  for (int step = lanes; step < lanes * slots; step *= 2)
+    for (int i = 0; i < V; ++i) sum.v[i] += __shfl_xor_sync(mask, sum.v[i], step);
+}
+
+/// Leaves the sum of a piece; the last group of a row to do so adds its pieces up.
+template <int V>
+__device__ inline void join(const Job& job, const Schedule& schedule, std::int64_t piece, const Place<V>& at, int lanes,
+                            int slots, const Values<V>& sum) {
+  const unsigned mask = group_mask(lanes * slots);
+  const std::int64_t width = job.x.width;
+  if (at.slot == 0 && at.works)
+    for (int k = 0; k < V; ++k) schedule.sums[piece * width + at.f + k] = sum.v[k];
+  __threadfence();
+  __syncwarp(mask);
+  const std::int64_t row = schedule.row_of[piece];
+  const std::int64_t first = schedule.first_piece[row], count = schedule.first_piece[row + 1] - first;
+  std::int32_t* arrived = schedule.arrived + row * gridDim.y + blockIdx.y;
+  const bool speaks = threadIdx.x % (lanes * slots) == 0;
+  int before = speaks ? atomicAdd(arrived, 1) : 0;
+  before = __shfl_sync(mask, before, static_cast<int>(threadIdx.x % warp / (lanes * slots) * (lanes * slots)));
+  if (before + 1 < count) return;
+  if (speaks) *arrived = 0;
+  __threadfence();
+  Values<V> whole;
+  clear(whole);
+  if (at.works)
+    for (std::int64_t p = at.slot; p < count; p += slots)
+      for (int k = 0; k < V; ++k) whole.v[k] += __ldcg(schedule.sums + (first + p) * width + at.f + k);
+  add_slots(whole, lanes, slots, mask);
+  if (at.slot > 0 || !at.works) return;
+  const std::int64_t y = row_at(job.layout, schedule.piece[piece].place);
+  add(whole, 1, begun<V>(job, y, at.f));
+  finish(job, y, at.f, whole);
+}
+
+/// Full CSR. The first blocks of threads take the pieces of long rows, the others the rows that are left.
+template <class T, int V, Weighing how>
+__global__ void rows(Job job, Schedule schedule, int lanes, int row_slots, int piece_slots, std::int64_t piece_blocks) {
+  const bool of_pieces = blockIdx.x < piece_blocks;
+  const int slots = of_pieces ? piece_slots : row_slots;
+  const Place<V> at(job, lanes, slots);
+  std::int64_t place = static_cast<std::int64_t>(blockIdx.x - (of_pieces ? 0 : piece_blocks)) * at.groups + at.group;
+  if (place >= (of_pieces ? schedule.pieces : job.layout.rows)) return;
+  std::int64_t first, last;
+  if (of_pieces) {
+    first = schedule.piece[place].first;
+    last = schedule.piece[place].last;
+  } else {
+    first = job.layout.inter.begin[place];
+    last = job.layout.inter.begin[place + 1];
+    if (last - first > schedule.longest) return;
+  }
   Values<V> sum;
   clear(sum);
-  add_inter_in_steps<T>(job, split.piece[i].first, split.piece[i].last, at.f, at.head, sum);
-  for (int k = 0; k < V; ++k) split.sums[i * job.x.width + at.f + k] = sum.v[k];
-}
-
-/// Adds them, in their order.
-template <int V>
-__global__ void join(Job job, int lanes, Split split) {
-  const Place<V> at(job, lanes);
-  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * at.groups + at.group;
-  if (i >= split.rows || !at.works) return;
-  const std::int64_t row = row_at(job.layout, split.piece[split.first_piece[i]].place);
-  Values<V> sum = begun<V>(job, row, at.f);
-  for (std::int64_t p = split.first_piece[i]; p < split.first_piece[i + 1]; ++p)
-    for (int k = 0; k < V; ++k) sum.v[k] += split.sums[p * job.x.width + at.f + k];
-  finish(job, row, at.f, sum);
+  if (at.works) sum = sum_of<T, V, how>(job, first + at.slot, last, slots, at.f, at.head);
+  add_slots(sum, lanes, slots, group_mask(lanes * slots));
+  if (of_pieces) {
+    join(job, schedule, place, at, lanes, slots, sum);
+  } else if (at.slot == 0 && at.works) {
+    const std::int64_t row = row_at(job.layout, place);
+    add(sum, 1, begun<V>(job, row, at.f));
+    finish(job, row, at.f, sum);
+  }
 }
 
 /// The greatest of each feature and which edge had it, the first of equals; NaN wins nowhere but as the first.
@@ -284,7 +333,7 @@ __global__ void blocks(Job job, int lanes) {
       while (stop < begin + count && l.row_in_block[stop] == m) ++stop;
       Values<V> sum;
       clear(sum);
-      add_inter_in_steps<T>(job, e, stop, at.f, at.head, sum);
+      add_inter<T>(job, e, stop, at.f, at.head, sum);
       for (int k = 0; k < V; ++k) sums[m * panel + offset + k] = sum.v[k];
       e = stop;
     }
@@ -307,7 +356,7 @@ __global__ void blocks(Job job, int lanes) {
         const std::int64_t column = job.weights.column ? row_at(l, first + k) : 0;
         add(sum, weight_of(job, l.intra, e, column, at.head), own_of(k));
       }
-    if (l.inter.begin) add_inter_in_steps<T>(job, l.inter.begin[place], l.inter.begin[place + 1], at.f, at.head, sum);
+    if (l.inter.begin) add_inter<T>(job, l.inter.begin[place], l.inter.begin[place + 1], at.f, at.head, sum);
     if (l.block_begin)
       for (int k = 0; k < V; ++k) sum.v[k] += sums[m * panel + offset + k];
     finish(job, row, at.f, sum);
@@ -316,29 +365,39 @@ __global__ void blocks(Job job, int lanes) {
 
 /// Launches what the job needs. launch(kernel, blocks_x, blocks_y, threads, shared bytes, arguments of the kernel...).
 template <class T, int V, class Launch>
-void run_with(const Job& job, const Split& split, const Launch& launch) {
+void run_with(const Job& job, const Schedule& schedule, const Launch& launch) {
   const auto width = job.x.width;
   const Layout& l = job.layout;
-  int lanes = 1;
-  while (lanes < 32 && lanes * V < width) lanes *= 2;
+  int lanes = lanes_of(width, V);
   if (l.block > 0) {
     const std::size_t arrays = l.block_begin ? 2 : 1;
     while (lanes > 1 && arrays * l.block * lanes * V * sizeof(float) > shared_bytes) lanes /= 2;
-    const int threads = std::clamp((l.block * lanes + 31) / 32 * 32, 32, most_threads);
+    const int threads = std::clamp((l.block * lanes + warp - 1) / warp * warp, warp, most_threads);
     launch(blocks<T, V>, (l.rows + l.block - 1) / l.block, (width + lanes * V - 1) / (lanes * V), threads,
            arrays * l.block * lanes * V * sizeof(float), job, lanes);
     return;
   }
-  const std::int64_t groups = most_threads / lanes, panels = (width + lanes * V - 1) / (lanes * V);
-  const auto of = [&](std::int64_t count) { return (count + groups - 1) / groups; };
+  const std::int64_t panels = (width + lanes * V - 1) / (lanes * V);
+  const auto blocks_of = [&](std::int64_t groups, int slots) {
+    const std::int64_t a_block = row_threads / (lanes * slots);
+    return (groups + a_block - 1) / a_block;
+  };
   if (job.reduce == Reduce::max) {
-    launch(most<T, V>, of(l.rows), panels, most_threads, 0, job, lanes);
+    launch(most<T, V>, blocks_of(l.rows, 1), panels, row_threads, 0, job, lanes);
     return;
   }
-  launch(rows<T, V>, of(l.rows), panels, most_threads, 0, job, lanes, split.longest_row);
-  if (split.pieces == 0) return;
-  launch(pieces<T, V>, of(split.pieces), panels, most_threads, 0, job, lanes, split);
-  launch(join<V>, of(split.rows), panels, most_threads, 0, job, lanes, split);
+  const int piece_slots = warp / lanes, row_slots = std::min(schedule.row_slots, piece_slots);
+  const std::int64_t piece_blocks = blocks_of(schedule.pieces, piece_slots);
+  const auto start = [&](auto kernel) {
+    launch(kernel, piece_blocks + blocks_of(l.rows, row_slots), panels, row_threads, 0, job, schedule, lanes, row_slots,
+           piece_slots, piece_blocks);
+  };
+  switch (weighing_of(job)) {
+    case Weighing::none: start(rows<T, V, Weighing::none>); break;
+    case Weighing::own: start(rows<T, V, Weighing::own>); break;
+    case Weighing::column: start(rows<T, V, Weighing::column>); break;
+    case Weighing::any: start(rows<T, V, Weighing::any>); break;
+  }
 }
 
 /// Whether four features at a time can be read and written everywhere.
@@ -352,17 +411,17 @@ inline bool takes_four(const Job& job) {
 }
 
 template <class Launch>
-void run_by(const Job& job, const Split& split, const Launch& launch) {
+void run_by(const Job& job, const Schedule& schedule, const Launch& launch) {
   assert(job.weights.heads > 0 && job.x.width % job.weights.heads == 0 && job.y.width == job.x.width);
-  assert(job.layout.block <= 256 && job.layout.rows < most_rows_at_once);
-  assert(job.layout.block == 0 || (job.reduce != Reduce::max && split.pieces == 0));
+  assert(job.x.stride <= INT32_MAX && job.layout.block <= 256 && job.layout.rows < most_rows_at_once);
+  assert(job.layout.block == 0 || (job.reduce != Reduce::max && schedule.pieces == 0));
   assert(job.first || job.y.type == Float::float32);
   if (job.layout.rows == 0 || job.x.width == 0) return;
   const bool four = takes_four(job);
   if (job.x.type == Float::float32)
-    four ? run_with<float, 4>(job, split, launch) : run_with<float, 1>(job, split, launch);
+    four ? run_with<float, 4>(job, schedule, launch) : run_with<float, 1>(job, schedule, launch);
   else
-    four ? run_with<std::uint16_t, 4>(job, split, launch) : run_with<std::uint16_t, 1>(job, split, launch);
+    four ? run_with<std::uint16_t, 4>(job, schedule, launch) : run_with<std::uint16_t, 1>(job, schedule, launch);
 }
 
 }  // namespace pare::kernels::cuda

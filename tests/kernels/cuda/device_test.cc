@@ -1,4 +1,5 @@
 // The kernels on a device; skipped with a line where there is none.
+#include "../edge_values.h"
 #include "random_jobs.h"
 
 namespace pare::kernels {
@@ -45,7 +46,7 @@ void run_on_device(const Case& c) {
     job.layout = layout.layout();
     job.first = i == 0;
     job.last = i + 1 == c.layouts.size();
-    cuda::run(job, job.reduce == Reduce::max || job.layout.block > 0 ? cuda::Split{} : layout.split(job.x.width));
+    cuda::run(job, job.reduce == Reduce::max || job.layout.block > 0 ? cuda::Schedule{} : layout.schedule(job.x.width));
     cuda::wait();
   }
   y.read(c.job.y.data, dense(job.y, c.rows));
@@ -55,6 +56,48 @@ void run_on_device(const Case& c) {
 TEST_F(OnDevice, AggregatesAsDefined) {
   for (std::uint64_t seed = 0; seed < 1000; ++seed) {
     check_job(seed, run_on_device);
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST_F(OnDevice, EdgesHaveDotsAndSoftmax) {
+  const auto bring = [](const Csr& a, Memory& begin, Memory& column) {
+    begin = Memory(a.begin, static_cast<std::size_t>(a.rows + 1) * sizeof(*a.begin));
+    column = Memory(a.column, static_cast<std::size_t>(a.nonzeros()) * sizeof(*a.column));
+    return Csr{a.rows, a.columns, static_cast<const std::int64_t*>(begin.data()),
+               static_cast<const std::int32_t*>(column.data())};
+  };
+  const auto bytes = [](const Csr& a, int heads) {
+    return static_cast<std::size_t>(a.nonzeros() * heads) * sizeof(float);
+  };
+  const auto floats = [](const Memory& memory) { return static_cast<float*>(memory.data()); };
+  EdgeKernels kernels;
+  kernels.dots = [&](const Csr& a, Input u, Input v, int heads, float* out) {
+    Memory begin, column;
+    const Csr there = bring(a, begin, column);
+    const Memory left(u.data, static_cast<std::size_t>(a.rows * u.stride) * sizeof(float)),
+        right(v.data, static_cast<std::size_t>(a.columns * v.stride) * sizeof(float)), y(out, bytes(a, heads));
+    u.data = left.data();
+    v.data = right.data();
+    cuda::edge_dots(there, a.nonzeros(), u, v, heads, floats(y));
+    y.read(out, bytes(a, heads));
+  };
+  kernels.softmax = [&](const Csr& a, const float* score, int heads, float* out) {
+    Memory begin, column;
+    const Csr there = bring(a, begin, column);
+    const Memory y(score, bytes(a, heads));  // in place
+    cuda::edge_softmax(there, a.nonzeros(), floats(y), heads, floats(y));
+    y.read(out, bytes(a, heads));
+  };
+  kernels.softmax_gradient = [&](const Csr& a, const float* p, const float* grad, int heads, float* out) {
+    Memory begin, column;
+    const Csr there = bring(a, begin, column);
+    const Memory of(p, bytes(a, heads)), y(grad, bytes(a, heads));
+    cuda::edge_softmax_gradient(there, a.nonzeros(), floats(of), floats(y), heads, floats(y));
+    y.read(out, bytes(a, heads));
+  };
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    check_edge_values(seed, kernels);
     if (HasFatalFailure()) return;
   }
 }

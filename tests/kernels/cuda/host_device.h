@@ -13,6 +13,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <utility>
 
 #define __global__
 #define __device__
@@ -25,7 +26,7 @@ constexpr int shared_floats = 48 << 8;  // what a block may have without asking
 struct Index {
   unsigned x = 0, y = 0;
 };
-inline Index threadIdx, blockIdx, blockDim;
+inline Index threadIdx, blockIdx, blockDim, gridDim;
 alignas(64) float shared[shared_floats];
 
 /// Runs one block of threads; stacks are kept from block to block.
@@ -81,6 +82,28 @@ class Turns {
 };
 
 inline void __syncthreads() { Turns::wait(); }
+inline void __syncwarp(unsigned) { Turns::wait(); }
+inline void __threadfence() {}
+
+/// Threads of a warp that ask at the same turn leave their value first.
+template <class T>
+T __shfl_sync(unsigned mask, T value, int lane) {
+  static T left[1024];
+  const unsigned first = threadIdx.x / 32 * 32;
+  if (!(mask >> (threadIdx.x % 32) & 1) || !(mask >> lane & 1)) std::abort();
+  left[threadIdx.x] = value;
+  Turns::wait();
+  const T theirs = left[first + static_cast<unsigned>(lane)];
+  Turns::wait();
+  return theirs;
+}
+template <class T>
+T __shfl_xor_sync(unsigned mask, T value, int step) {
+  return __shfl_sync(mask, value, static_cast<int>(threadIdx.x % 32) ^ step);
+}
+
+inline int atomicAdd(std::int32_t* to, int value) { return std::exchange(*to, *to + value); }
+inline float __ldcg(const float* p) { return *p; }
 
 /// As the launch of aggregate.cu.
 struct LaunchOnHost {
@@ -89,6 +112,7 @@ struct LaunchOnHost {
                   const Arguments&... arguments) const {
     if (bytes > sizeof(shared)) std::abort();
     blockDim.x = static_cast<unsigned>(threads);
+    gridDim = {static_cast<unsigned>(x), static_cast<unsigned>(y)};
     for (blockIdx.y = 0; blockIdx.y < static_cast<unsigned>(y); ++blockIdx.y)
       for (blockIdx.x = 0; blockIdx.x < static_cast<unsigned>(x); ++blockIdx.x) {
         std::fill_n(shared, bytes / sizeof(float), NAN);  // nothing is there before it is written
