@@ -103,7 +103,9 @@ def run_of(row):
     elif "fp8" in row["precision"]:
         options += ["--precision", "fp8"]
     if row["precision"].startswith("amp"):
-        options += ["--weights", "fp32", "--gradients", "fp32"]
+        options += ["--weights", "fp32", "--gradients", "fp32"] + os.environ.get("AMP", "").split()
+    if row["id"].startswith("titan"):  # FSDP2's mixed precision, torch's own cross-entropy
+        options += ["--weights", "fp32", "--cast-weights", "--plain-loss"]
     elif "PURE" in row["precision"]:
         options += ["--gradients", "bf16"]
     if row["notes"].startswith("no torch.compile"):
@@ -119,7 +121,7 @@ def run_of(row):
         chunks = [int(row["interleave"])]
     else:
         chunks = [v for v in range(1, 9) if layers % (v * pipeline) == 0] if pipeline > 1 else [1]
-    recompute = {"full": ["full"], "none": ["none"], "": ["none", "full"]}.get(row["recompute"], ["selective"])
+    recompute = {"full": ["full"], "none": ["none"], "": ["none", "full"]}.get(row["recompute"], ["operators" if "per operator" in row["recompute"] else "selective"])
     choices = []
     for b, v, r in itertools.product(micro, chunks, recompute):
         if v > 1 and (per_replica // b) % pipeline:

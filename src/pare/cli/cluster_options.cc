@@ -27,7 +27,9 @@ void add_strategy(CLI::App& verb, StrategyOptions& options) {
   verb.add_option("--schedule", options.schedule, "gpipe, 1f1b, interleaved or zb-h1")->capture_default_str();
   verb.add_option("--chunks", s.chunks, "pieces of the network a device, of the interleaved schedule")
       ->capture_default_str();
-  verb.add_option("--recompute", options.recompute, "none, selective or full")->capture_default_str();
+  verb.add_option("--recompute", options.recompute,
+                  "none, selective (attention), operators (all but attention and every other product) or full")
+      ->capture_default_str();
   verb.add_flag("--sequence-parallel", s.sequence_parallel, "spread what lies between tensor-parallel parts, too");
   verb.add_option("--context-parallel", s.context, "devices that share every sequence")->capture_default_str();
   verb.add_option("--expert-parallel", s.expert, "replicas that share the experts")->capture_default_str();
@@ -40,12 +42,15 @@ void add_strategy(CLI::App& verb, StrategyOptions& options) {
 
 void add_training(CLI::App& verb, TrainingOptions& options) {
   verb.add_option("--precision", options.precision, "of products: bf16, fp16, fp8 or fp32")->capture_default_str();
-  verb.add_option("--weights", options.weights, "kept and gathered in (default: the precision, 16 bits of fp8)");
+  verb.add_option("--weights", options.weights, "kept in (default: the precision, 16 bits of fp8)");
+  verb.add_flag("--cast-weights", options.cast_weights,
+                "weights in float32 are cast before they are gathered (FSDP's mixed precision), not at each product");
   verb.add_option("--gradients", options.gradients, "kept and summed in")->capture_default_str();
   verb.add_flag("--plain-attention", options.plain_attention, "attention writes its scores to memory");
   verb.add_flag("--no-dropout", options.no_dropout, "the network trains without dropout");
   verb.add_flag("--eager", options.eager,
                 "normalisation, rotary positions and gates run kernel by kernel, as eager PyTorch does");
+  verb.add_flag("--plain-loss", options.plain_loss, "the loss is torch's cross-entropy of float32 logits");
   verb.add_flag("--no-overlap", options.no_overlap,
                 "no gradients are summed or weights gathered while something computes");
   verb.add_option("--tensor-overlap", options.tensor_overlap,
@@ -77,6 +82,8 @@ void TrainingOptions::put_into(cluster::Strategy& s) const {
   s.scatter_gather = !no_scatter_gather;
   s.dropout = !no_dropout;
   s.fused = !eager;
+  s.fused_loss = !plain_loss;
+  s.cast_weights = cast_weights;
   s.precision = cluster::parse_precision(precision, "--precision");
   const bool eight_bits = s.precision == Precision::float8;
   s.weights = weights.empty() ? (eight_bits ? Precision::bfloat16 : s.precision)

@@ -78,7 +78,9 @@ Json megatron(const Strategy& s, const Network& network) {
   if (s.zero > 0 && s.shards() != s.replicas())
     o.give("--num-distributed-optimizer-instances", s.replicas() / s.shards());
   if (s.overlap_gradients && s.replicas() > 1) o.give("--overlap-grad-reduce");
-  if (s.recompute != Recompute::none) o.give("--recompute-granularity", name(s.recompute));
+  o.refuse(s.recompute == Recompute::operators, "keeps no outcomes by operator: these flags recompute nothing");
+  if (s.recompute == Recompute::selective || s.recompute == Recompute::full)
+    o.give("--recompute-granularity", name(s.recompute));
   if (s.recompute == Recompute::full) {
     o.give("--recompute-method", "uniform");
     o.give("--recompute-num-layers", 1);
@@ -176,7 +178,9 @@ Json torchtitan(const Strategy& s, const Network& network) {
   o.refuse(s.recompute == Recompute::selective,
            "recomputes by operator: attention alone needs a SelectiveAC of its own");
   // a subcommand, which must come last
-  o.give(fmt::format("activation-checkpoint:{}", s.recompute == Recompute::full ? "full" : "none"));
+  o.give(fmt::format("activation-checkpoint:{}", s.recompute == Recompute::full        ? "full"
+                                                 : s.recompute == Recompute::operators ? "selective"
+                                                                                       : "none"));
   return {{"flags", o.flags}, {"cannot", o.cannot}};
 }
 

@@ -105,6 +105,10 @@ Part Builder::layer() const {
     products.push_back(linear(n, t_.head_width * heads, h));
     append(core, attention(t_.encoder_tokens, false));
   }
+  // checkpointing by operator keeps the first of every two products: of queries, keys, values, output, and the
+  // feed-forward's; of a gate's two, which are one here, the second is the one to compute again
+  std::vector<Operation> every_other{linear(n, h, t_.head_width * kv), linear(n, t_.head_width * heads, h)};
+  if (t_.gated && t_.experts == 0) every_other.push_back(linear(n, h, inner));
   const int halves = t_.encoder_tokens > 0 ? 3 : 2;
   std::vector<Operation> moving_parts{
       moving(OperationKind::normalise, spread(n), h, halves), moving(OperationKind::residual, spread(n) * h, 1, halves),
@@ -117,6 +121,10 @@ Part Builder::layer() const {
   append(part.forward.operations, moving_parts);
   if (s_.recompute == Recompute::full) part.backward.operations = part.forward.operations;
   if (s_.recompute == Recompute::selective && !s_.flash_attention) part.backward.operations = core;
+  if (s_.recompute == Recompute::operators) {
+    part.backward.operations = every_other;
+    append(part.backward.operations, moving_parts);
+  }
   for (const auto& operations : {products, core, moving_parts})
     append(part.backward.operations, in_direction(operations, Direction::backward));
   append(part.weight.operations, in_direction(products, Direction::weight));
@@ -126,7 +134,7 @@ Part Builder::layer() const {
   part.expert_parameters = static_cast<double>(t_.layer_expert_parameters()) / s_.tensor / s_.expert;
   part.activation_bytes = layer_activation_bytes(t_, s_);
   part.boundary_bytes = boundary_bytes();
-  if (s_.recompute == Recompute::full) {
+  if (s_.recompute == Recompute::full || s_.recompute == Recompute::operators) {
     Strategy kept = s_;
     kept.recompute = Recompute::none;
     part.recomputed_bytes = layer_activation_bytes(t_, kept);
@@ -162,6 +170,8 @@ void Builder::add_tensor_communication(Part& part) const {
   const bool all = s_.tensor_overlap == TensorOverlap::all;
   sums(part.forward, halves, all);
   if (s_.recompute == Recompute::full) sums(part.backward, halves, all);
+  if (s_.recompute == Recompute::operators && s_.sequence_parallel)  // what is summed is kept, what is gathered is not
+    part.backward.communications.push_back({CollectiveKind::all_gather, bytes, Axis::tensor, halves, all});
   if (s_.sequence_parallel) {
     // the inputs, kept spread, are gathered once more for the gradients of weights
     part.weight.communications.push_back({CollectiveKind::all_gather, bytes, Axis::tensor, halves, true});
@@ -245,8 +255,9 @@ Part Builder::head() const {
   part.weight.operations = in_direction(products, Direction::weight);
   part.parameters = spread_parameters(t_.head_parameters(), t_.head_whole_parameters());
   part.shared_parameters = t_.tied ? static_cast<double>(t_.table_parameters()) / s_.tensor : 0;
-  // logits in the products' type and float32
-  part.logit_bytes = (activation_width() + 4) * static_cast<double>(rows * classes);
+  // logits in the products' type and float32; of torch's cross-entropy, when its gradient is taken, the logarithms of
+  // probabilities, their gradient and the logits', each in float32
+  part.logit_bytes = (s_.fused_loss ? activation_width() + 4 : 12) * static_cast<double>(rows * classes);
   if (s_.tensor > 1) {
     // of each row the largest logit, then the sum of exponents and the target's logit; the gradient of the input
     const double count = static_cast<double>(rows), bytes = activation_width() * count * static_cast<double>(t_.hidden);
@@ -276,7 +287,7 @@ Part decoder_embedding(const EncoderDecoder& t, const Builder& encoder, const Bu
 void add_shard_communication(Part& part, const Strategy& s, double parameters) {
   if (s.zero < 2 || s.replicas() == 1) return;
   const int count = s.zero == 3 ? s.gathers_per_layer : 1;
-  const double weight_bytes = bytes_of(s.weights) * parameters - part.narrow_bytes;
+  const double weight_bytes = bytes_of(s.gathered()) * parameters - part.narrow_bytes;
   const Communication gather{CollectiveKind::all_gather, weight_bytes / count, Axis::shard, count, s.overlap_gradients};
   if (s.zero == 3) {
     part.forward.communications.push_back(gather);

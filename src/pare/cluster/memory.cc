@@ -22,6 +22,15 @@ double layer_activation_bytes(const Transformer& t, const Strategy& s) {
   const bool dropout = s.dropout && t.dropout;
   const double width = s.precision == Precision::float32 ? 4 : 2, spread = s.sequence_parallel ? s.tensor : 1;
   if (s.recompute == Recompute::full) return width * tokens * h / spread;
+  if (s.recompute == Recompute::operators) {
+    // the layer's input, queries, values, attention's output, the first product of the feed-forward and, before ranks
+    // add it up, the last one's output; behind that addition both halves' outputs
+    const double heads = static_cast<double>(t.head_width * t.heads),
+                 kv = static_cast<double>(t.head_width * t.kv_heads);
+    const double split =
+        2 * heads + kv + static_cast<double>(t.feed_forward * std::max<std::int64_t>(1, t.experts_per_token));
+    return width * tokens * (h / spread + split / s.tensor + h + (s.tensor > 1 ? 2 * h / spread : 0));
+  }
   const auto routed = static_cast<double>(std::max<std::int64_t>(1, t.experts_per_token));
   const double f = routed * static_cast<double>(t.feed_forward) * (t.gated ? 1.5 : 1);
   const double attention_width = static_cast<double>(t.head_width * (t.heads + 2 * t.kv_heads));
@@ -61,7 +70,7 @@ Memory device_memory(const Strategy& s, int rank, const std::vector<std::vector<
                   expert_parameters * state_bytes_per_parameter(s, s.expert_shards()) -
                   narrow / (s.zero == 3 ? s.shards() : 1);
   m.activation_bytes = peak_in_flight(s.pipeline_order(), rank) * kept + again;
-  if (s.zero == 3) m.working_bytes += 2 * bytes_of(s.weights) * largest;  // a part's and the next one's
+  if (s.zero == 3) m.working_bytes += 2 * bytes_of(s.gathered()) * largest;  // a part's and the next one's
   return m;
 }
 

@@ -202,8 +202,9 @@ void OnnxNetwork::check(const Strategy& s) const {
   refuse(s.sequence_parallel, "--sequence-parallel");
   refuse(s.context > 1, "--context-parallel");
   refuse(s.expert > 1, "--expert-parallel");
-  if (s.recompute == Recompute::selective)
-    throw UsageError("attention of an ONNX network is not told from the rest", "--recompute", "take none or full");
+  if (s.recompute == Recompute::selective || s.recompute == Recompute::operators)
+    throw UsageError("layers of an ONNX network are kept or computed again as they are", "--recompute",
+                     "take none or full");
 }
 
 std::vector<Operation> OnnxNetwork::operations(const std::vector<Repeated>& list, const Strategy& s) {
@@ -228,10 +229,10 @@ Parts OnnxNetwork::parts(const Strategy& s) const {
     part.backward.operations = operations(piece.backward, s);
     part.weight.operations = operations(piece.weight, s);
     part.parameters = piece.parameters;
-    part.narrow_bytes = std::max(0.0, bytes_of(s.weights) * piece.narrow_parameters - piece.narrow_bytes);
+    part.narrow_bytes = std::max(0.0, bytes_of(s.gathered()) * piece.narrow_parameters - piece.narrow_bytes);
     part.activation_bytes = bytes(piece.kept);
     part.boundary_bytes = bytes(piece.boundary);
-    part.logit_bytes = s.micro_batch * (width + 4) * piece.outputs;
+    part.logit_bytes = s.micro_batch * (s.fused_loss ? width + 4 : 12) * piece.outputs;
     if (s.recompute == Recompute::full) {
       auto& backward = part.backward.operations;
       backward.insert(backward.begin(), part.forward.operations.begin(), part.forward.operations.end());

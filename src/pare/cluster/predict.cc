@@ -149,7 +149,7 @@ double Predictor::stage_transfer_s(int rank, double boundary_bytes) const {
 
 /// The sum over replicas of so many gradients of a device, and what ZeRO gathers of the weights afterwards.
 double Predictor::gradient_s(int rank, double parameters, double expert_parameters) const {
-  const double gradients = bytes_of(s_.gradients), weights = bytes_of(s_.weights);
+  const double gradients = bytes_of(s_.gradients), weights = bytes_of(s_.gathered());
   const auto sum = [&](double count, const Group& all) {
     if (s_.zero == 0) return collective_s(CollectiveKind::all_reduce, gradients * count, all, rank);
     if (s_.shards() == s_.replicas())

@@ -10,7 +10,7 @@
 namespace pare::cluster {
 namespace {
 
-constexpr std::array<std::string_view, 3> recomputes{"none", "selective", "full"};
+constexpr std::array<std::string_view, 4> recomputes{"none", "selective", "operators", "full"};
 constexpr std::array<std::string_view, 3> tensor_overlaps{"none", "weights", "all"};
 
 }  // namespace
@@ -26,9 +26,11 @@ TensorOverlap parse_tensor_overlap(const std::string& name) {
 }
 
 Precision Strategy::activations() const {
-  if (weights == Precision::float32) return Precision::float32;
+  if (weights == Precision::float32 && !cast_weights) return Precision::float32;
   return precision == Precision::float8 ? Precision::bfloat16 : precision;
 }
+
+Precision Strategy::gathered() const { return cast_weights ? activations() : weights; }
 
 std::string Strategy::label() const {
   std::string out = fmt::format("d{} t{} p{} b{}", data, tensor, pipeline, micro_batch);

@@ -11,8 +11,8 @@
 namespace pare::cluster {
 
 /// What backward computes again instead of keeping: nothing; the core of attention (Korthikanti et al. 2022, section
-/// 5); whole layers.
-enum class Recompute { none, selective, full };
+/// 5); all but attention and every other product (torchtitan's selective checkpointing by operator); whole layers.
+enum class Recompute { none, selective, operators, full };
 
 std::string_view name(Recompute recompute);
 Recompute parse_recompute(const std::string& name);
@@ -36,10 +36,12 @@ struct Strategy {
   int zero = 0;                    // what replicas share (ZeRO): 1 optimizer state, 2 and gradients, 3 and weights
   int shard = 0;                   // replicas that share it, the others repeat it (hybrid sharding); 0: all
   Precision precision = Precision::bfloat16;  // of products
-  Precision weights = Precision::bfloat16;    // as kept and gathered
+  Precision weights = Precision::bfloat16;    // as kept
+  bool cast_weights = false;                  // to 16 bits before they are gathered (FSDP), not at each product
   Precision gradients = Precision::float32;   // as kept and summed
   bool flash_attention = true;                // scores are never written to memory
   bool fused = true;                          // normalisation, rotary positions and gates are one kernel each
+  bool fused_loss = true;                     // one copy of the logits in float32; else torch's cross-entropy
   bool dropout = true;                        // on probabilities and behind attention and feed-forward
   bool overlap_gradients = true;              // gradients are summed, and weights gathered, while something computes
   TensorOverlap tensor_overlap = TensorOverlap::weights;
@@ -49,6 +51,8 @@ struct Strategy {
   /// Activations are kept and moved in 16 bits beside products in 8. Where weights are kept in float32 and only
   /// products are cast (automatic mixed precision), they are moved in float32.
   Precision activations() const;
+  /// Weights as they are gathered and used.
+  Precision gathered() const;
   int devices() const { return data * tensor * pipeline * context; }
   int micro_batches() const { return batch / (data * micro_batch); }
   Pipeline pipeline_order() const { return {schedule, pipeline, micro_batches(), chunks}; }
