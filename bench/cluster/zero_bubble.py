@@ -98,8 +98,7 @@ def main():
         print(f"bubble rate of {schedule}: largest difference from table 5 {max(apart):.5f}, {len(apart)} rows")
     bands = {}
     for row in rows:
-        if row["schedule"] != "1F1B-I" or int(row["micro_batches"]) % int(row["pipeline"]) == 0:
-            bands.setdefault(row["schedule"], []).append((memory_gb(row) / float(row["memory_gb"]), row["id"]))
+        bands.setdefault(row["schedule"], []).append((memory_gb(row) / float(row["memory_gb"]), row["id"]))
     for schedule, found in bands.items():
         ratios = [ratio for ratio, _ in found]
         print(f"memory of {schedule}, predicted over measured: {min(ratios):.2f} to {max(ratios):.2f}, "

@@ -92,6 +92,22 @@ TEST(Launch, UnevenStagesAreLaidOut) {
               HasSubstr("--num-virtual-stages-per-pipeline-rank 2"));
 }
 
+TEST(Launch, InterleavedGroups) {
+  Strategy s{.pipeline = 4, .micro_batch = 1, .batch = 14, .schedule = Schedule::interleaved, .chunks = 2};
+  auto made = launch(s, *network(), cluster());  // groups of 5, 5 and 4
+  EXPECT_THAT(joined(made["megatron_lm"]["flags"]), HasSubstr("--microbatch-group-size-per-virtual-pipeline-stage 5"));
+  EXPECT_TRUE(made["megatron_lm"]["cannot"].empty());
+  EXPECT_THAT(joined(made["torchtitan"]["cannot"]), HasSubstr("groups of one size"));
+  s.batch = 3;
+  made = launch(s, *network(), cluster());
+  EXPECT_THAT(joined(made["megatron_lm"]["cannot"]), HasSubstr("fewer micro-batches"));
+  EXPECT_TRUE(made["torchtitan"]["cannot"].empty());
+  s.batch = 16;
+  made = launch(s, *network(), cluster());
+  EXPECT_THAT(joined(made["megatron_lm"]["flags"]), Not(HasSubstr("group-size-per")));
+  EXPECT_TRUE(made["megatron_lm"]["cannot"].empty());
+}
+
 TEST(Launch, ZeroBubble) {
   Strategy s{.data = 8, .pipeline = 4, .micro_batch = 1, .batch = 64, .schedule = Schedule::zb_v, .chunks = 2};
   auto made = launch(s, *network(), cluster());

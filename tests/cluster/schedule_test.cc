@@ -20,11 +20,10 @@ std::vector<Pipeline> pipelines() {
   std::vector<Pipeline> out;
   for (const Schedule s : all_schedules)
     for (const int ranks : {1, 2, 3, 4, 8})
-      for (const int m : {1, 2, 3, 4, 8, 16, 24})
+      for (const int m : {1, 2, 3, 4, 5, 8, 11, 14, 16, 24})
         for (const int chunks : {1, 2, 3}) {
           const Pipeline p{s, ranks, m, chunks};
           if ((s == Schedule::zb_v) != (chunks == 2) && s != Schedule::interleaved) continue;
-          if (chunks > 1 && s == Schedule::interleaved && m % ranks) continue;
           if (chunks > 2 && s != Schedule::interleaved) continue;
           out.push_back(p);
         }
@@ -65,6 +64,24 @@ TEST(Schedule, StagesAndTheirRanks) {
   const Pipeline vee{Schedule::zb_v, 4, 8, 2};
   EXPECT_EQ(vee.stage(3, 1), 4);
   EXPECT_EQ(vee.stage(0, 1), 7);
+}
+
+// What Megatron-LM's schedules.py accepts: groups of as many micro-batches as ranks at least, the last one too.
+TEST(Schedule, GroupsOfTheInterleavedSchedule) {
+  for (int ranks = 1; ranks <= 9; ++ranks)
+    for (int m = 1; m <= 60; ++m) {
+      const int group = Pipeline{Schedule::interleaved, ranks, m, 2}.group();
+      const auto accepted = [&](int g) { return m % g == 0 || m % g >= ranks; };
+      if (m < ranks) {
+        EXPECT_EQ(group, m);
+        continue;
+      }
+      ASSERT_GE(group, ranks);
+      ASSERT_LE(group, m);
+      EXPECT_TRUE(accepted(group)) << ranks << " " << m;
+      for (int less = ranks; less < group; ++less) EXPECT_FALSE(accepted(less)) << ranks << " " << m;
+    }
+  EXPECT_EQ((Pipeline{Schedule::interleaved, 4, 14, 2}).group(), 5);  // 5, 5 and 4
 }
 
 TEST(Schedule, EveryPassOfEveryMicroBatchOnce) {
@@ -127,6 +144,9 @@ TEST(Schedule, ClosedForms) {
         }
         // Qi et al. have w <= f; where w is longer than f, the ranks wait for that too (w <= b in all cases here)
         EXPECT_NEAR(makespan, m * whole + (ranks - 1) * (b + std::max(f - w, 0.0)), 1e-9) << label(p);
+      } else if (p.chunks > 1 && p.micro_batches < p.ranks) {
+        // a chunk waits for the one before as if there were as many micro-batches as ranks
+        EXPECT_NEAR(makespan, (p.chunks * ranks + m - 1) * whole / p.chunks, 1e-9) << label(p);
       } else {
         EXPECT_NEAR(makespan, m * whole + (ranks - 1) * whole / p.chunks, 1e-9) << label(p);
         EXPECT_NEAR(1 - m * whole / makespan, (ranks - 1) / (p.chunks * m + ranks - 1), 1e-12) << label(p);
@@ -197,7 +217,7 @@ TEST(Schedule, PeakOfMicroBatchesInFlight) {
       if (p.schedule == Schedule::zb_2p) expected = std::min<double>(2 * p.ranks, m);
       if (p.schedule == Schedule::zb_v) expected = (std::min(2.0 * p.ranks - r - 1, m) + std::min(r + 1.0, m)) / 2;
       if (p.chunks > 1 && p.schedule == Schedule::interleaved)
-        expected = std::min(m, (2 * (left - 1) + (p.chunks - 1) * p.ranks + 1) / p.chunks);
+        expected = std::min(m, (2 * (left - 1) + (p.chunks - 1) * p.group() + 1) / p.chunks);
       EXPECT_DOUBLE_EQ(peak_in_flight(p, r), expected) << label(p) << " rank " << r;
     }
 }
@@ -238,7 +258,7 @@ TEST(Schedule, RefusesWhatCannotRun) {
   EXPECT_THROW(check({Schedule::one_f_one_b, 4, 8, 2}), UsageError);
   EXPECT_THROW(check({Schedule::zb_v, 4, 8, 3}), UsageError);
   EXPECT_THROW(check({Schedule::zb_v, 4, 8, 1}), UsageError);
-  EXPECT_THROW(check({Schedule::interleaved, 4, 6, 2}), UsageError);
+  EXPECT_NO_THROW(check({Schedule::interleaved, 4, 6, 2}));
   EXPECT_THROW(check({Schedule::gpipe, 0, 1, 1}), UsageError);
   EXPECT_THROW(check({Schedule::gpipe, 1 << 16, 1 << 16, 1}), UsageError);
   EXPECT_NO_THROW(check({Schedule::interleaved, 4, 8, 2}));

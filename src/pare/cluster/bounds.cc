@@ -55,13 +55,16 @@ double latest_end(const Pipeline& p, const std::vector<StageTimes>& times, const
     if (s + 1 < times.size()) transfer = std::max(transfer, transfer_s[s]);
   }
   const double forward = longest.forward_s + transfer, gradient = longest.backward_s + transfer;
-  const double passes = 1.0 * p.micro_batches * p.chunks, gaps = p.ranks - 1;
+  const double gaps = p.ranks - 1;
+  double passes = 1.0 * p.micro_batches * p.chunks;
   if (p.schedule == Schedule::zb_v) {
     // found by running it, and held against chance by the tests; made for 2 ranks - 1 micro-batches at least
     const double planned = std::max(passes, 2.0 * (2 * p.ranks - 1));
     return planned * (forward + gradient + longest.weight_s) +
            2 * gaps * std::max({forward, gradient, longest.weight_s});
   }
+  // where they are fewer than ranks, a chunk waits for the one before as if they were as many
+  if (p.schedule == Schedule::interleaved && p.chunks > 1) passes = std::max(passes, 1.0 * p.ranks * p.chunks);
   // of split backward passes the form holds where weights take no longer than they do; ZB-1p and ZB-2p take no longer
   // than the orders by hand
   const double backward = std::max(gradient, longest.weight_s);

@@ -75,6 +75,10 @@ Json megatron(const Strategy& s, const Network& network) {
     o.give("--pipeline-model-parallel-layout", stages);
   else if (s.schedule == Schedule::interleaved && s.chunks > 1)
     o.give("--num-virtual-stages-per-pipeline-rank", s.chunks);
+  const int group = s.pipeline_order().group();
+  const bool interleaves = s.schedule == Schedule::interleaved && s.chunks > 1 && s.pipeline > 1;
+  if (interleaves && group > s.pipeline) o.give("--microbatch-group-size-per-virtual-pipeline-stage", group);
+  o.refuse(interleaves && group < s.pipeline, "interleaves no fewer micro-batches than pipeline ranks");
   o.give("--context-parallel-size", s.context);
   if (s.context > 1) o.give("--cp-comm-type", "p2p");
   if (decoder->experts > 0) o.give("--expert-model-parallel-size", s.expert);
@@ -205,6 +209,8 @@ Json torchtitan(const Strategy& s, const Network& network) {
   o.give("--training.num_tokens_per_train_step", s.batch * network.tokens());
   const bool wide = s.precision == Precision::float32;
   o.give("--training.mixed_precision_param", wide ? "float32" : "bfloat16");
+  o.refuse(s.schedule == Schedule::interleaved && s.chunks > 1 && s.micro_batches() % s.pipeline_order().group() > 0,
+           "interleaves micro-batches only in groups of one size");
   o.refuse(s.zero == 1, "has no ZeRO 1: give --parallelism.fsdp_reshard_after_forward never, which is ZeRO 2");
   o.refuse(s.zero > 0 && !whole, "shares with whole groups of context-parallel ranks only");
   if (s.schedule != Schedule::zb_v) refuse_zero_bubble(o, s);

@@ -41,14 +41,18 @@ std::vector<Pass> one_f_one_b(int ranks, int micro_batches, int rank) {
   return order;
 }
 
-/// Megatron-LM's order: the k-th virtual micro-batch runs chunk by chunk, `ranks` micro-batches at a time.
-std::vector<Pass> interleaved(int ranks, int micro_batches, int chunks, int rank) {
-  const int total = micro_batches * chunks;
+/// Megatron-LM's order: the k-th virtual micro-batch runs chunk by chunk, a group of micro-batches at a time, of which
+/// the last may be shorter.
+std::vector<Pass> interleaved(const Pipeline& p, int rank) {
+  const int total = p.micro_batches * p.chunks, group = p.group();
+  const int whole = p.micro_batches / group * group;  // micro-batches of full groups
   const auto virtual_pass = [&](PassKind kind, int k) {
-    const int chunk = k % (ranks * chunks) / ranks;
-    return Pass{kind, k / (ranks * chunks) * ranks + k % ranks, kind == PassKind::forward ? chunk : chunks - 1 - chunk};
+    const int first = std::min(k / (group * p.chunks) * group, whole);
+    const int size = first < whole ? group : p.micro_batches - whole, inside = k - first * p.chunks;
+    const int chunk = inside / size;
+    return Pass{kind, first + inside % size, kind == PassKind::forward ? chunk : p.chunks - 1 - chunk};
   };
-  const int warm_up = std::min(2 * (ranks - rank - 1) + (chunks - 1) * ranks, total);
+  const int warm_up = std::min(2 * (p.ranks - rank - 1) + (p.chunks - 1) * group, total);
   std::vector<Pass> order = empty_order(total);
   for (int k = 0; k < warm_up; ++k) order.push_back(virtual_pass(PassKind::forward, k));
   for (int k = 0; k < total; ++k) {
@@ -130,6 +134,13 @@ std::string_view name(Schedule schedule) { return names[static_cast<std::size_t>
 
 Schedule parse_schedule(const std::string& name) { return parse_name<Schedule>(names, name, "--schedule"); }
 
+int Pipeline::group() const {
+  if (micro_batches <= ranks) return micro_batches;
+  int group = ranks;
+  while (micro_batches % group > 0 && micro_batches % group < ranks) ++group;
+  return group;
+}
+
 void check(const Pipeline& p) {
   if (p.ranks < 1 || p.micro_batches < 1 || p.chunks < 1)
     throw UsageError("widths, micro-batches and chunks are at least 1", "pipeline");
@@ -142,9 +153,6 @@ void check(const Pipeline& p) {
   if (p.chunks > 1 && p.schedule != Schedule::interleaved && p.schedule != Schedule::zb_v)
     throw UsageError(fmt::format("runs one chunk a rank, not {}", p.chunks), std::string(name(p.schedule)),
                      "several need --schedule interleaved");
-  if (p.schedule == Schedule::interleaved && p.chunks > 1 && p.micro_batches % p.ranks)
-    throw UsageError(fmt::format("{} micro-batches are no multiple of {} pipeline ranks", p.micro_batches, p.ranks),
-                     "interleaved", "change --batch, --micro-batch or --pipeline-parallel");
 }
 
 std::vector<Pass> passes(const Pipeline& p, int rank) {
@@ -152,8 +160,7 @@ std::vector<Pass> passes(const Pipeline& p, int rank) {
     case Schedule::gpipe: return gpipe(p.micro_batches);
     case Schedule::one_f_one_b: return one_f_one_b(p.ranks, p.micro_batches, rank);
     case Schedule::interleaved:
-      return p.chunks == 1 ? one_f_one_b(p.ranks, p.micro_batches, rank)
-                           : interleaved(p.ranks, p.micro_batches, p.chunks, rank);
+      return p.chunks == 1 ? one_f_one_b(p.ranks, p.micro_batches, rank) : interleaved(p, rank);
     case Schedule::zb_h1:
     case Schedule::zb_h2: return zero_bubble(p, rank);
     case Schedule::zb_v: return Vee(p).order(rank);
@@ -175,7 +182,7 @@ int forward_lead(const Pipeline& p, int rank) {
     case Schedule::zb_v: return std::min(p.ranks + behind, m) + std::min(rank + 1, m);
     case Schedule::interleaved:
       if (p.chunks == 1) return std::min(behind + 1, m);
-      return std::min(2 * behind + (p.chunks - 1) * p.ranks + 1, m * p.chunks);
+      return std::min(2 * behind + (p.chunks - 1) * p.group() + 1, m * p.chunks);
   }
   return 0;
 }

@@ -60,12 +60,15 @@ struct Pipeline {
   int rank(int stage) const {
     return schedule == Schedule::zb_v && stage >= ranks ? 2 * ranks - 1 - stage : stage % ranks;
   }
+  /// Micro-batches of the interleaved schedule that a chunk runs one after the other: the fewest, at least as many as
+  /// ranks, that leave none over or as many as ranks again (Megatron-LM's schedules.py asks for that); all, where they
+  /// are fewer (torch.distributed.pipelining).
+  int group() const;
   /// Micro-batches whose activations the rank may hold at once, of ZB-1p and ZB-2p.
   int limit() const { return schedule == Schedule::zb_2p ? 2 * ranks : ranks; }
 };
 
-/// Throws UsageError where widths are not positive, chunks do not fit the schedule, or the interleaved schedule's
-/// micro-batches are no multiple of the ranks.
+/// Throws UsageError where widths are not positive or chunks do not fit the schedule.
 void check(const Pipeline& pipeline);
 
 /// The passes of one rank in their order, of a schedule that is not by times. The last backward pass is that of the

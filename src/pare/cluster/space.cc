@@ -56,7 +56,6 @@ std::vector<Pipeline> pipelines(const Network& t, const SearchSpace& space, int 
       out.push_back({schedule, ranks, micro_batches, 1});
       continue;
     }
-    if (!vee && micro_batches % ranks) continue;
     // embedding and head may be stages of their own, where a network has them
     for (int chunks = 2; chunks <= (vee ? 2 : space.most_chunks); ++chunks) {
       const long long stages = 1LL * chunks * ranks;
