@@ -92,6 +92,15 @@ TEST(Launch, UnevenStagesAreLaidOut) {
               HasSubstr("--num-virtual-stages-per-pipeline-rank 2"));
 }
 
+TEST(Launch, ShardedReplicasOfAPipeline) {
+  const Strategy s{.data = 16, .pipeline = 2, .micro_batch = 1, .batch = 64, .zero = 3};
+  const auto made = launch(s, *network(), cluster());
+  EXPECT_THAT(joined(made["torchtitan"]["flags"]), HasSubstr("fsdp_reshard_after_forward always"));
+  EXPECT_TRUE(made["torchtitan"]["cannot"].empty());
+  EXPECT_THAT(joined(made["megatron_lm"]["cannot"]), HasSubstr("for every micro-batch"));
+  EXPECT_THAT(joined(made["deepspeed"]["cannot"]), HasSubstr("ZeRO 0 and 1 only"));
+}
+
 TEST(Launch, InterleavedGroups) {
   Strategy s{.pipeline = 4, .micro_batch = 1, .batch = 14, .schedule = Schedule::interleaved, .chunks = 2};
   auto made = launch(s, *network(), cluster());  // groups of 5, 5 and 4

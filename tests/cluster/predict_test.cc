@@ -245,6 +245,36 @@ TEST(Predict, FasterLinksAreNeverSlower) {
   }
 }
 
+// In a pipeline gradients stay whole until they are summed, so stage 2 is stage 1, and stage 3 spreads weights alone
+// and gathers them for every forward and backward pass.
+TEST(Predict, ShardedReplicasOfAPipeline) {
+  const Transformer t = gpt(2048, 16, 16);
+  const Cluster c = cluster(1, 8);
+  const auto with = [&](int zero, int shard = 0) {
+    const Strategy s{.data = 4, .pipeline = 2, .batch = 64, .zero = zero, .shard = shard, .overlap_gradients = false};
+    check(s, t, c);
+    return std::pair{s, outline(t, s, c, DescribedCosts(c))};
+  };
+  const auto [one, first] = with(1);
+  const auto [two, second] = with(2);
+  const auto [three, third] = with(3);
+  EXPECT_DOUBLE_EQ(state_bytes_per_parameter(one, 4), 2 + 4 + 12.0 / 4);
+  EXPECT_DOUBLE_EQ(state_bytes_per_parameter(two, 4), state_bytes_per_parameter(one, 4));
+  EXPECT_DOUBLE_EQ(state_bytes_per_parameter(three, 4), 2.0 / 4 + 4 + 12.0 / 4);
+  EXPECT_DOUBLE_EQ(predict(second).batch_time_s, predict(first).batch_time_s);
+  for (std::size_t r = 0; r < 2; ++r) {
+    EXPECT_LT(third.ranks[r].memory.state_bytes, second.ranks[r].memory.state_bytes);
+    EXPECT_GT(third.ranks[r].memory.working_bytes, second.ranks[r].memory.working_bytes);
+    EXPECT_GT(third.times[r].forward_s, second.times[r].forward_s);      // behind the gathers
+    EXPECT_LT(third.ranks[r].gradients_s, second.ranks[r].gradients_s);  // weights are not gathered behind them
+    EXPECT_GT(third.ranks[r].gradients_s, 0);
+  }
+  // a part of the replicas: the sums of the shards are summed over the groups that repeat them
+  const auto [part, hybrid] = with(3, 2);
+  EXPECT_DOUBLE_EQ(state_bytes_per_parameter(part, part.shards()), 2.0 / 2 + 4 + 12.0 / 2);
+  EXPECT_GT(hybrid.ranks[0].gradients_s, 0);
+}
+
 // Qi et al. 2024, section 4: without it the ranks' different ends are lost, which ZB-2p has filled.
 TEST(Predict, RanksThatStepApart) {
   Transformer t = gpt(2048, 32, 16);

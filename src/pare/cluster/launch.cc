@@ -111,6 +111,7 @@ Json megatron(const Strategy& s, const Network& network) {
   o.refuse(s.schedule == Schedule::gpipe && s.pipeline > 1, "has no GPipe: these flags run 1F1B");
   refuse_zero_bubble(o, s);
   refuse_post_validation(o, s);
+  o.refuse(s.zero >= 2 && s.sums_once(), "sums gradients of ZeRO 2 and 3 for every micro-batch, not once a batch");
   return {{"flags", o.flags}, {"cannot", o.cannot}};
 }
 

@@ -8,12 +8,7 @@ double state_bytes_per_parameter(const Strategy& s, int shards) {
   const double weights = bytes_of(s.weights), gradients = bytes_of(s.gradients);
   const double optimizer = 8 + (weights < 4 ? 4 : 0) + (gradients < 4 ? 4 : 0);
   const double n = shards;
-  switch (s.zero) {
-    case 0: return weights + gradients + optimizer;
-    case 1: return weights + gradients + optimizer / n;
-    case 2: return weights + (gradients + optimizer) / n;
-    default: return (weights + gradients + optimizer) / n;
-  }
+  return weights / (s.zero == 3 ? n : 1) + gradients / (s.sums_once() ? 1 : n) + optimizer / (s.zero > 0 ? n : 1);
 }
 
 double layer_activation_bytes(const Transformer& t, const Strategy& s) {

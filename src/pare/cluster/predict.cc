@@ -152,19 +152,21 @@ double Predictor::stage_transfer_s(int rank, int next, double boundary_bytes) co
 /// The sum over replicas of so many gradients of a device, and what ZeRO gathers of the weights afterwards.
 double Predictor::gradient_s(int rank, double parameters, double expert_parameters) const {
   const double gradients = bytes_of(s_.gradients), weights = bytes_of(s_.weights);
-  const auto sum = [&](double count, const Group& all) {
-    if (s_.zero == 0) return collective_s(CollectiveKind::all_reduce, gradients * count, all, rank);
-    if (s_.shards() == s_.replicas())
-      return collective_s(CollectiveKind::reduce_scatter, gradients * count, all, rank) +
-             collective_s(CollectiveKind::all_gather, weights * count, all, rank);
-    return collective_s(CollectiveKind::reduce_scatter, gradients * count, groups_.shard, rank) +
-           collective_s(CollectiveKind::all_reduce, gradients * count / s_.shards(), groups_.repeat, rank) +
-           collective_s(CollectiveKind::all_gather, weights * count, groups_.shard, rank);
+  const bool repeats = s_.shards() != s_.replicas();
+  const auto all_reduce_repeats = [&](double count) {
+    return repeats ? collective_s(CollectiveKind::all_reduce, gradients * count / s_.shards(), groups_.repeat, rank)
+                   : 0;
   };
-  if (s_.zero >= 2) {  // summed within the shards as they appear; weights are gathered when they are used
-    double time = 0;
-    if (s_.shards() != s_.replicas())
-      time += collective_s(CollectiveKind::all_reduce, gradients * parameters / s_.shards(), groups_.repeat, rank);
+  const auto sum = [&](double count, const Group& replicas) {
+    if (s_.zero == 0) return collective_s(CollectiveKind::all_reduce, gradients * count, replicas, rank);
+    const Group& all = repeats ? groups_.shard : replicas;
+    double time =
+        collective_s(CollectiveKind::reduce_scatter, gradients * count, all, rank) + all_reduce_repeats(count);
+    if (s_.zero < 3) time += collective_s(CollectiveKind::all_gather, weights * count, all, rank);
+    return time;
+  };
+  if (!s_.sums_once()) {  // within the shards as they appear; weights of stage 3 are gathered when they are used
+    double time = all_reduce_repeats(parameters);
     if (s_.zero == 2) time += collective_s(CollectiveKind::all_gather, weights * parameters, groups_.shard, rank);
     return time;
   }

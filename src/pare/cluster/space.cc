@@ -83,7 +83,7 @@ void add_choices(std::vector<Strategy>& out, const Network& t, const SearchSpace
       for (const Recompute recompute : space.recomputes) {
         if (recompute == Recompute::selective && space.training.flash_attention) continue;  // the same as none
         for (const int zero : space.zeros) {
-          if ((zero > 0 && s.replicas() == 1) || (zero == 3 && s.pipeline > 1) || (zero > 1 && s.expert > 1)) continue;
+          if ((zero > 0 && s.replicas() == 1) || (zero > 1 && s.expert > 1)) continue;
           s.micro_batch = micro_batch;
           s.schedule = order.schedule;
           s.chunks = order.chunks;

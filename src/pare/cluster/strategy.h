@@ -62,6 +62,9 @@ struct Strategy {
   /// Ranks that hold the same weights, and those of them that share what ZeRO shares.
   int replicas() const { return data * context; }
   int shards() const { return shard > 0 ? shard : replicas(); }
+  /// Gradients are summed over replicas once a batch, and kept whole until then. Those of a pipeline are so under ZeRO
+  /// 2 and 3 too: torch's pipelines hold FSDP's sums back until a stage's last backward pass.
+  bool sums_once() const { return zero < 2 || pipeline > 1; }
   /// Of an expert, which only every `expert`-th of the replicas holds.
   int expert_shards() const { return replicas() / expert; }
 
