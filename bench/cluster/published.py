@@ -60,20 +60,18 @@ def vtrain_runs():
 
 
 def zero_bubble_runs():
-    """Megatron pipelines without data or tensor parallelism; the schedules that pare has."""
+    """Megatron pipelines without data or tensor parallelism; those that split the backward pass step apart."""
     for row in csv.DictReader((ASSETS / "zero_bubble.csv").open()):
-        if row["schedule"] not in zero_bubble.SCHEDULES:
-            continue
         ranks, micro_batches = int(row["pipeline"]), int(row["micro_batches"])
         widths = {"data": 1, "tensor": 1, "pipeline": ranks, "micro_batch": int(row["micro_batch"]),
                   "batch": int(row["micro_batch"]) * micro_batches}
         options = ["--schedule", zero_bubble.SCHEDULES[row["schedule"]], "--plain-attention", "--precision", "bf16"]
         if row["schedule"] == "1F1B-I":
-            if micro_batches % ranks:
-                continue
             options += ["--chunks", str(zero_bubble.chunks(row))]
+        elif row["schedule"].startswith("ZB"):
+            options += ["--post-validation"]
         yield Run(row["id"], row["use"], float(row["iteration_s"]), network_config(row | {"vocabulary": 50304}),
-                  int(row["gpus"]), widths, options)
+                  int(row["gpus"]), widths, options, memory_gib=float(row["memory_gb"]) * 1e9 / 1024**3)
 
 
 def runs_of(*prefixes, gpu="", precision=""):
@@ -124,7 +122,7 @@ def run_of(row):
     recompute = {"full": ["full"], "none": ["none"], "": ["none", "full"]}.get(row["recompute"], ["operators" if "per operator" in row["recompute"] else "selective"])
     choices = []
     for b, v, r in itertools.product(micro, chunks, recompute):
-        if v > 1 and (per_replica // b) % pipeline:
+        if v > 1 and (per_replica // b) % pipeline:  # refused by Megatron-LM at the time
             continue
         choices.append({"--micro-batch": b, "--recompute": r}
                        | ({"--schedule": "interleaved", "--chunks": v} if v > 1 else {}))
@@ -268,7 +266,7 @@ def main():
                     open_choice = f" {choice}" if len(run.choices) > 1 else ""
                     details.append(f"{use} {run.name} {run.measured:.3f} s {time:.3f} s "
                                    f"{100 * (time / run.measured - 1):+.1f} %{open_choice}"
-                                   + (f", {gib:.1f} of {run.memory_gib} GiB" if run.memory_gib else ""))
+                                   + (f", {gib:.1f} of {run.memory_gib:.1f} GiB" if run.memory_gib else ""))
     print("\n".join(details))
 
 

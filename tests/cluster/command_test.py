@@ -64,6 +64,14 @@ class Cluster(command.CommandTest):
         end = max(e["ts"] + e["dur"] for e in events)
         self.assertAlmostEqual(end / 1e6, self.cost(one, "batch_time_s"), places=6)
 
+    def test_schedules_of_zero_bubble(self):
+        for schedule, chunks in (("zb-h2", 1), ("zb-1p", 1), ("zb-2p", 1), ("zb-v", 2)):
+            (one,) = self.candidates(pare("predict", self.folder / "gpt.json", "--cluster", CLUSTERS / "dgx-a100-80gb.toml",
+                                          "--data-parallel", 4, "--pipeline-parallel", 4, "--batch", 64, "--post-validation",
+                                          "--schedule", schedule, "--json"))
+            self.assertEqual((one["decision"]["schedule"], one["decision"]["chunks"]), (schedule, chunks))
+            self.assertTrue(all("optimizer" in row for row in one["details"]["timeline"]["rows"]))
+
     def test_plans_what_predict_predicts(self):
         cluster = CLUSTERS / "dgx-a100-80gb.toml"
         plans = self.candidates(pare("plan", self.folder / "gpt.json", "--cluster", cluster, "--batch", 64, "--json"))
@@ -137,6 +145,7 @@ class Cluster(command.CommandTest):
         self.refused(pare("collective", "sum", "--cluster", cluster, "--bytes", 8), 2, "sum", "all-reduce")
         self.refused(pare(*good, "--data-parallel", 16, "--schedule", "2f2b"), 2, "2f2b", "zb-h1")
         self.refused(pare(*good, "--data-parallel", 8, "--pipeline-parallel", 2, "--chunks", 2), 2, "chunk")
+        self.refused(pare(*good, "--data-parallel", 8, "--pipeline-parallel", 2, "--schedule", "zb-v", "--chunks", 3), 2, "chunk")
         self.refused(pare("predict", self.folder / "none.json", "--cluster", cluster, "--batch", 16), 1, "none.json")
         (self.folder / "bad.toml").write_text("[device]\nmatrix_tflops = -3\n")
         self.refused(pare("predict", gpt, "--cluster", self.folder / "bad.toml", "--batch", 16), 1, "line 2", "matrix_tflops")

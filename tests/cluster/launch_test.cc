@@ -92,11 +92,56 @@ TEST(Launch, UnevenStagesAreLaidOut) {
               HasSubstr("--num-virtual-stages-per-pipeline-rank 2"));
 }
 
+TEST(Launch, ShardedReplicasOfAPipeline) {
+  const Strategy s{.data = 16, .pipeline = 2, .micro_batch = 1, .batch = 64, .zero = 3};
+  const auto made = launch(s, *network(), cluster());
+  EXPECT_THAT(joined(made["torchtitan"]["flags"]), HasSubstr("fsdp_reshard_after_forward always"));
+  EXPECT_TRUE(made["torchtitan"]["cannot"].empty());
+  EXPECT_THAT(joined(made["megatron_lm"]["cannot"]), HasSubstr("for every micro-batch"));
+  EXPECT_THAT(joined(made["deepspeed"]["cannot"]), HasSubstr("ZeRO 0 and 1 only"));
+}
+
+TEST(Launch, InterleavedGroups) {
+  Strategy s{.pipeline = 4, .micro_batch = 1, .batch = 14, .schedule = Schedule::interleaved, .chunks = 2};
+  auto made = launch(s, *network(), cluster());  // groups of 5, 5 and 4
+  EXPECT_THAT(joined(made["megatron_lm"]["flags"]), HasSubstr("--microbatch-group-size-per-virtual-pipeline-stage 5"));
+  EXPECT_TRUE(made["megatron_lm"]["cannot"].empty());
+  EXPECT_THAT(joined(made["torchtitan"]["cannot"]), HasSubstr("groups of one size"));
+  s.batch = 3;
+  made = launch(s, *network(), cluster());
+  EXPECT_THAT(joined(made["megatron_lm"]["cannot"]), HasSubstr("fewer micro-batches"));
+  EXPECT_TRUE(made["torchtitan"]["cannot"].empty());
+  s.batch = 16;
+  made = launch(s, *network(), cluster());
+  EXPECT_THAT(joined(made["megatron_lm"]["flags"]), Not(HasSubstr("group-size-per")));
+  EXPECT_TRUE(made["megatron_lm"]["cannot"].empty());
+}
+
+TEST(Launch, ZeroBubble) {
+  Strategy s{.data = 8, .pipeline = 4, .micro_batch = 1, .batch = 64, .schedule = Schedule::zb_v, .chunks = 2};
+  auto made = launch(s, *network(), cluster());
+  EXPECT_EQ(joined(made["megatron_zero_bubble"]["flags"]), "--enable-zero-bubble --zero-bubble-v-schedule");
+  EXPECT_THAT(joined(made["megatron_lm"]["cannot"]), HasSubstr("no zb-v"));
+  EXPECT_THAT(joined(made["megatron_lm"]["flags"]), Not(HasSubstr("virtual")));
+  EXPECT_THAT(joined(made["torchtitan"]["flags"]), HasSubstr("pipeline_parallel_schedule ZBVZeroBubble"));
+  EXPECT_TRUE(made["torchtitan"]["cannot"].empty());
+  s.schedule = Schedule::zb_2p;
+  s.chunks = 1;
+  s.post_validation = true;
+  made = launch(s, *network(), cluster());
+  EXPECT_EQ(joined(made["megatron_zero_bubble"]["flags"]),
+            "--enable-zero-bubble --zero-bubble-max-pending-backward 8 --enable-optimizer-post-validation");
+  EXPECT_THAT(joined(made["torchtitan"]["cannot"]), HasSubstr("no zb-2p"));
+  EXPECT_THAT(joined(made["torchtitan"]["cannot"]), HasSubstr("steps no rank"));
+  s.schedule = Schedule::one_f_one_b;
+  EXPECT_THAT(joined(launch(s, *network(), cluster())["megatron_zero_bubble"]["cannot"]), HasSubstr("split"));
+}
+
 TEST(Launch, SaysWhatAFrameworkCannot) {
   const Strategy s{.data = 16, .pipeline = 2, .micro_batch = 1, .batch = 64, .schedule = Schedule::zb_h1};
   const auto made = launch(s, *network(), cluster());
   for (const char* framework : {"megatron_lm", "torchtitan"})
-    EXPECT_THAT(joined(made[framework]["cannot"]), HasSubstr("no ZB-H1"));
+    EXPECT_THAT(joined(made[framework]["cannot"]), HasSubstr("no zb-h1"));
   EXPECT_THAT(joined(made["deepspeed"]["cannot"]), HasSubstr("no schedule of pipelines but 1F1B"));
   const Strategy experts{.data = 32, .expert = 8, .micro_batch = 1, .batch = 64};
   const auto mixed = launch(experts, *network("mixtral"), cluster());

@@ -245,6 +245,79 @@ TEST(Predict, FasterLinksAreNeverSlower) {
   }
 }
 
+// In a pipeline gradients stay whole until they are summed, so stage 2 is stage 1, and stage 3 spreads weights alone
+// and gathers them for every forward and backward pass.
+TEST(Predict, ShardedReplicasOfAPipeline) {
+  const Transformer t = gpt(2048, 16, 16);
+  const Cluster c = cluster(1, 8);
+  const auto with = [&](int zero, int shard = 0) {
+    const Strategy s{.data = 4, .pipeline = 2, .batch = 64, .zero = zero, .shard = shard, .overlap_gradients = false};
+    check(s, t, c);
+    return std::pair{s, outline(t, s, c, DescribedCosts(c))};
+  };
+  const auto [one, first] = with(1);
+  const auto [two, second] = with(2);
+  const auto [three, third] = with(3);
+  EXPECT_DOUBLE_EQ(state_bytes_per_parameter(one, 4), 2 + 4 + 12.0 / 4);
+  EXPECT_DOUBLE_EQ(state_bytes_per_parameter(two, 4), state_bytes_per_parameter(one, 4));
+  EXPECT_DOUBLE_EQ(state_bytes_per_parameter(three, 4), 2.0 / 4 + 4 + 12.0 / 4);
+  EXPECT_DOUBLE_EQ(predict(second).batch_time_s, predict(first).batch_time_s);
+  for (std::size_t r = 0; r < 2; ++r) {
+    EXPECT_LT(third.ranks[r].memory.state_bytes, second.ranks[r].memory.state_bytes);
+    EXPECT_GT(third.ranks[r].memory.working_bytes, second.ranks[r].memory.working_bytes);
+    EXPECT_GT(third.times[r].forward_s, second.times[r].forward_s);      // behind the gathers
+    EXPECT_LT(third.ranks[r].gradients_s, second.ranks[r].gradients_s);  // weights are not gathered behind them
+    EXPECT_GT(third.ranks[r].gradients_s, 0);
+  }
+  // a part of the replicas: the sums of the shards are summed over the groups that repeat them
+  const auto [part, hybrid] = with(3, 2);
+  EXPECT_DOUBLE_EQ(state_bytes_per_parameter(part, part.shards()), 2.0 / 2 + 4 + 12.0 / 2);
+  EXPECT_GT(hybrid.ranks[0].gradients_s, 0);
+}
+
+// Qi et al. 2024, section 4: without it the ranks' different ends are lost, which ZB-2p has filled.
+TEST(Predict, RanksThatStepApart) {
+  Transformer t = gpt(2048, 32, 16);
+  t.vocabulary = 1;  // equal stages
+  for (const Schedule schedule : {Schedule::one_f_one_b, Schedule::zb_h2, Schedule::zb_2p}) {
+    Strategy s{.pipeline = 8, .batch = 64, .schedule = schedule};
+    const double together = predict(t, s, cluster(1, 8)).batch_time_s;
+    s.post_validation = true;
+    const Prediction p = predict(t, s, cluster(1, 8));
+    EXPECT_LE(p.batch_time_s, together * (1 + 1e-12));
+    if (schedule == Schedule::zb_2p) {
+      EXPECT_LT(p.batch_time_s, 0.98 * together);
+      EXPECT_LT(p.bubble_share, 0.05);
+    }
+  }
+}
+
+// The first rank has the first and the last stage, both ends of a shared embedding.
+TEST(Predict, VeeComesBackToItsFirstRank) {
+  Transformer t = gpt(2048, 14, 16);
+  t.tied = true;
+  const Strategy s{.pipeline = 4, .batch = 32, .schedule = Schedule::zb_v, .chunks = 2};
+  const Outline o = outline(t, s, cluster(1, 8), DescribedCosts(cluster(1, 8)));
+  EXPECT_EQ(o.transfer_s[3], 0);  // from the fourth rank to itself
+  EXPECT_GT(o.transfer_s[4], 0);
+  for (const RankActivity& r : o.ranks) EXPECT_EQ(r.parts, 4);
+  for (const Interval& sums : o.gradients) EXPECT_EQ(sums.end_s, 0);  // nothing is shared with another rank
+}
+
+TEST(Memory, WhatIsComputedAgainWaitsForItsWeights) {
+  const Transformer t = gpt(2048, 32, 16);
+  for (const Schedule schedule : {Schedule::zb_h1, Schedule::zb_h2}) {
+    const Strategy s{.pipeline = 4, .batch = 64, .schedule = schedule, .recompute = Recompute::full};
+    Strategy kept = s;
+    kept.recompute = Recompute::none;
+    const double layer = layer_activation_bytes(t, kept), input = layer_activation_bytes(t, s);
+    const int depth = schedule == Schedule::zb_h2 ? 2 : 1;
+    const double held = depth == 2 ? 7 : 4, waiting = 1 + 2 * depth;  // on the third rank, whose eight layers are alike
+    const auto p = predict(t, s, cluster(1, 4));
+    EXPECT_NEAR(p.ranks[2].memory.activation_bytes / (8 * (held * input + waiting * layer)), 1, 1e-12);
+  }
+}
+
 TEST(Predict, TraceHoldsEveryPass) {
   const Transformer t = gpt(1024, 4, 16);
   const Strategy s{.data = 2, .tensor = 2, .pipeline = 2, .batch = 16, .schedule = Schedule::zb_h1};

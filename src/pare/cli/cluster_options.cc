@@ -24,8 +24,9 @@ void add_strategy(CLI::App& verb, StrategyOptions& options) {
   verb.add_option("--pipeline-parallel", s.pipeline, "devices that divide the layers")->capture_default_str();
   verb.add_option("--micro-batch", s.micro_batch, "samples of one pass")->capture_default_str();
   verb.add_option("--batch", s.batch, "samples of one optimizer step, over all replicas")->required();
-  verb.add_option("--schedule", options.schedule, "gpipe, 1f1b, interleaved or zb-h1")->capture_default_str();
-  verb.add_option("--chunks", s.chunks, "pieces of the network a device, of the interleaved schedule")
+  verb.add_option("--schedule", options.schedule, "gpipe, 1f1b, interleaved, zb-h1, zb-h2, zb-1p, zb-2p or zb-v")
+      ->capture_default_str();
+  verb.add_option("--chunks", s.chunks, "pieces of the network a device, of the interleaved schedule (zb-v: two)")
       ->capture_default_str();
   verb.add_option("--recompute", options.recompute,
                   "none, selective (attention), operators (all but attention and every other product) or full")
@@ -63,11 +64,14 @@ void add_training(CLI::App& verb, TrainingOptions& options) {
       ->capture_default_str();
   verb.add_flag("--no-scatter-gather", options.no_scatter_gather,
                 "every tensor rank sends all it has to the next stage");
+  verb.add_flag("--post-validation", options.post_validation,
+                "ranks of a pipeline step the optimizer without waiting for each other, and check the norm afterwards");
 }
 
 cluster::Strategy StrategyOptions::strategy() const {
   cluster::Strategy s = given;
   s.schedule = cluster::parse_schedule(schedule);
+  if (s.schedule == cluster::Schedule::zb_v && s.chunks == 1) s.chunks = 2;
   s.recompute = cluster::parse_recompute(recompute);
   training.put_into(s);
   return s;
@@ -80,6 +84,7 @@ void TrainingOptions::put_into(cluster::Strategy& s) const {
   s.tensor_overlap = cluster::parse_tensor_overlap(tensor_overlap);
   s.gathers_per_layer = gathers_per_layer;
   s.scatter_gather = !no_scatter_gather;
+  s.post_validation = post_validation;
   s.dropout = !no_dropout;
   s.fused = !eager;
   s.fused_loss = !plain_loss;

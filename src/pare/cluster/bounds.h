@@ -8,12 +8,13 @@ namespace pare::cluster {
 
 /// The earliest that each rank's last pass can end, [rank]. A rank cannot start before the ranks in front of it, does
 /// all its passes, waits for the first gradient to come back, and its last gradient has yet to reach the ranks in
-/// front. Exact for equal stages and free transfers, but for ZB-H1. Arguments as of run_pipeline.
+/// front. Exact for equal stages and free transfers, where backward passes are not split.
+/// Arguments as of run_pipeline.
 std::vector<double> least_ends(const Pipeline& pipeline, const std::vector<StageTimes>& times,
                                const std::vector<double>& transfer_s);
 
 /// The latest that any pass can end: the schedule's closed form with the longest of all stages everywhere, their ranks
-/// idle while they send.
+/// idle while they send. Where ranks step apart, the longest that any of them can take.
 double latest_end(const Pipeline& pipeline, const std::vector<StageTimes>& times,
                   const std::vector<double>& transfer_s);
 

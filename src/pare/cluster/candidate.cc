@@ -32,7 +32,8 @@ study::Candidate to_candidate(const Network& t, const Strategy& s, const Cluster
                   {"overlap_gradients", s.overlap_gradients},
                   {"tensor_overlap", name(s.tensor_overlap)},
                   {"gathers_per_layer", s.gathers_per_layer},
-                  {"scatter_gather", s.scatter_gather}};
+                  {"scatter_gather", s.scatter_gather},
+                  {"post_validation", s.post_validation}};
   if (c.slow_device >= 0) out.decision["slow_device"] = {c.slow_device, c.slow_device_factor};
   if (c.slow_node >= 0) out.decision["slow_link"] = {c.slow_node, c.slow_node_factor};
   const auto cost = [&](const char* name, double value, const char* unit, Better better) {
@@ -97,7 +98,7 @@ std::string to_trace(const Strategy& s, const Prediction& p) {
       event(r, 0, what, pass.time);
     }
     if (s.replicas() > 1) event(r, 1, "gradients", p.gradients[r]);
-    event(r, 0, "optimizer", p.optimizer);
+    event(r, 0, "optimizer", p.optimizers[r]);
   }
   out.erase(out.size() - 2, 1);  // the comma behind the last event
   return out + "]}\n";

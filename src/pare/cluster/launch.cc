@@ -28,6 +28,7 @@ struct Options {
 /// "Ettt|tt|tt|tttL" where stages do not hold as many layers each; empty where they do, or parts are unequal.
 std::string layout(const Strategy& s, const Network& network) {
   const int stages = s.pipeline * s.chunks;
+  if (s.schedule == Schedule::zb_v) return {};  // written for stages that go around
   if (stages == 1 || network.depth() % stages == 0) return {};
   const auto layers = static_cast<std::size_t>(network.depth());
   const auto starts = stage_starts(layers, stages);
@@ -48,6 +49,17 @@ const Transformer* as_decoder(const Network& network) {
                                                                                                    : nullptr;
 }
 
+/// Not of the authors' fork.
+void refuse_post_validation(Options& o, const Strategy& s) {
+  o.refuse(s.post_validation && s.pipeline > 1, "steps no rank of a pipeline before all have summed their gradients");
+}
+
+bool zero_bubble(const Strategy& s) { return s.pipeline > 1 && s.pipeline_order().splits_backward(); }
+
+void refuse_zero_bubble(Options& o, const Strategy& s) {
+  if (zero_bubble(s)) o.cannot.push_back(fmt::format("has no {}: these flags run 1F1B", name(s.schedule)));
+}
+
 Json megatron(const Strategy& s, const Network& network) {
   Options o;
   const Transformer* decoder = as_decoder(network);
@@ -61,8 +73,12 @@ Json megatron(const Strategy& s, const Network& network) {
   const std::string stages = layout(s, network);
   if (!stages.empty())
     o.give("--pipeline-model-parallel-layout", stages);
-  else if (s.chunks > 1)
+  else if (s.schedule == Schedule::interleaved && s.chunks > 1)
     o.give("--num-virtual-stages-per-pipeline-rank", s.chunks);
+  const int group = s.pipeline_order().group();
+  const bool interleaves = s.schedule == Schedule::interleaved && s.chunks > 1 && s.pipeline > 1;
+  if (interleaves && group > s.pipeline) o.give("--microbatch-group-size-per-virtual-pipeline-stage", group);
+  o.refuse(interleaves && group < s.pipeline, "interleaves no fewer micro-batches than pipeline ranks");
   o.give("--context-parallel-size", s.context);
   if (s.context > 1) o.give("--cp-comm-type", "p2p");
   if (decoder->experts > 0) o.give("--expert-model-parallel-size", s.expert);
@@ -95,7 +111,32 @@ Json megatron(const Strategy& s, const Network& network) {
     o.give("--hidden-dropout", 0);
   }
   o.refuse(s.schedule == Schedule::gpipe && s.pipeline > 1, "has no GPipe: these flags run 1F1B");
-  o.refuse(s.schedule == Schedule::zb_h1 && s.pipeline > 1, "has no ZB-H1: these flags run 1F1B");
+  refuse_zero_bubble(o, s);
+  refuse_post_validation(o, s);
+  o.refuse(s.zero >= 2 && s.sums_once(), "sums gradients of ZeRO 2 and 3 for every micro-batch, not once a batch");
+  return {{"flags", o.flags}, {"cannot", o.cannot}};
+}
+
+/// What the authors' fork of Megatron-LM takes beside the flags of Megatron-LM; no more where the schedule splits no
+/// backward pass.
+Json megatron_zero_bubble(const Strategy& s, const Network& network) {
+  Options o;
+  if (!as_decoder(network)) {
+    o.cannot.emplace_back("trains decoders only");
+  } else if (zero_bubble(s)) {
+    o.give("--enable-zero-bubble");
+    if (s.schedule == Schedule::zb_v)
+      o.give("--zero-bubble-v-schedule");
+    else
+      o.give("--zero-bubble-max-pending-backward",
+             s.schedule == Schedule::zb_h2 ? 2 * s.pipeline : s.pipeline_order().limit());
+    if (s.post_validation) o.give("--enable-optimizer-post-validation");
+    if (network.depth() % (s.pipeline * s.chunks)) o.give("--allow-padding-num-layers");
+    o.refuse(s.schedule == Schedule::zb_h1, "has no zb-h1: these flags run zb-1p");
+    o.refuse(s.schedule == Schedule::zb_h2, "has no zb-h2: these flags run zb-2p");
+  } else {
+    o.cannot.emplace_back("is for schedules that split the backward pass");
+  }
   return {{"flags", o.flags}, {"cannot", o.cannot}};
 }
 
@@ -121,6 +162,7 @@ Json deepspeed(const Strategy& s, const Cluster& c) {
   o.refuse(s.pipeline > 1, "takes pipelines in the script only: PipelineModule(num_stages=...), partition_method");
   o.refuse(s.pipeline > 1 && s.schedule != Schedule::one_f_one_b, "has no schedule of pipelines but 1F1B");
   o.refuse(s.pipeline > 1 && s.tensor > 1, "shares no layers of a pipeline by autotp_size: they must do so themselves");
+  refuse_post_validation(o, s);
   o.refuse(s.pipeline > 1 && s.zero >= 2, "has pipelines with ZeRO 0 and 1 only");
   o.refuse(s.sequence_parallel, "has no sequence parallelism between tensor-parallel parts");
   o.refuse(s.context > 1, "shares sequences by heads (Ulysses), not around a ring");
@@ -156,6 +198,7 @@ Json torchtitan(const Strategy& s, const Network& network) {
   if (s.pipeline > 1) {
     o.give("--parallelism.pipeline_parallel_schedule", s.schedule == Schedule::gpipe         ? "GPipe"
                                                        : s.schedule == Schedule::interleaved ? "Interleaved1F1B"
+                                                       : s.schedule == Schedule::zb_v        ? "ZBVZeroBubble"
                                                                                              : "1F1B");
     o.give("--parallelism.num_pp_microbatches", s.micro_batches());
     o.give("--parallelism.pipeline_parallel_first_stage_less_layers", 0);
@@ -169,9 +212,12 @@ Json torchtitan(const Strategy& s, const Network& network) {
   o.give("--training.num_tokens_per_train_step", s.batch * network.tokens());
   const bool wide = s.precision == Precision::float32;
   o.give("--training.mixed_precision_param", wide ? "float32" : "bfloat16");
+  o.refuse(s.schedule == Schedule::interleaved && s.chunks > 1 && s.micro_batches() % s.pipeline_order().group() > 0,
+           "interleaves micro-batches only in groups of one size");
   o.refuse(s.zero == 1, "has no ZeRO 1: give --parallelism.fsdp_reshard_after_forward never, which is ZeRO 2");
   o.refuse(s.zero > 0 && !whole, "shares with whole groups of context-parallel ranks only");
-  o.refuse(s.schedule == Schedule::zb_h1 && s.pipeline > 1, "has no ZB-H1: these flags run 1F1B");
+  if (s.schedule != Schedule::zb_v) refuse_zero_bubble(o, s);
+  refuse_post_validation(o, s);
   o.refuse(s.precision == Precision::float16, "has no float16: these flags train in bfloat16");
   o.refuse(s.precision == Precision::float8, "takes 8 bits as a converter in the configuration, not as a flag");
   o.refuse(s.gradients != Precision::float32, "sums gradients in float32 only");
@@ -191,6 +237,7 @@ Json launch(const Strategy& s, const Network& network, const Cluster& c) {
       {"torchrun",
        {"torchrun", fmt::format("--nnodes={}", nodes(s, c)), fmt::format("--nproc-per-node={}", c.devices_per_node)}},
       {"megatron_lm", megatron(s, network)},
+      {"megatron_zero_bubble", megatron_zero_bubble(s, network)},
       {"deepspeed", deepspeed(s, c)},
       {"torchtitan", torchtitan(s, network)}};
 }

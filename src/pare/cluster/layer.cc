@@ -293,6 +293,7 @@ void add_shard_communication(Part& part, const Strategy& s, double parameters) {
     part.forward.communications.push_back(gather);
     part.backward.communications.push_back(gather);
   }
+  if (s.sums_once()) return;
   part.weight.communications.push_back({CollectiveKind::reduce_scatter, bytes_of(s.gradients) * parameters / count,
                                         Axis::shard, count, s.overlap_gradients});
 }

@@ -51,7 +51,8 @@ struct Parts {
 };
 
 /// What ZeRO gathers and sums of so many parameters within the shards: stage 3 gathers weights before they are used,
-/// stages 2 and 3 sum gradients as they appear; with overlap the next part's while this one computes.
+/// stages 2 and 3 sum gradients as they appear, but in a pipeline; with overlap the next part's while this one
+/// computes.
 void add_shard_communication(Part& part, const Strategy& strategy, double parameters);
 
 }  // namespace pare::cluster

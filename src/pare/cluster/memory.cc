@@ -8,12 +8,7 @@ double state_bytes_per_parameter(const Strategy& s, int shards) {
   const double weights = bytes_of(s.weights), gradients = bytes_of(s.gradients);
   const double optimizer = 8 + (weights < 4 ? 4 : 0) + (gradients < 4 ? 4 : 0);
   const double n = shards;
-  switch (s.zero) {
-    case 0: return weights + gradients + optimizer;
-    case 1: return weights + gradients + optimizer / n;
-    case 2: return weights + (gradients + optimizer) / n;
-    default: return (weights + gradients + optimizer) / n;
-  }
+  return weights / (s.zero == 3 ? n : 1) + gradients / (s.sums_once() ? 1 : n) + optimizer / (s.zero > 0 ? n : 1);
 }
 
 double layer_activation_bytes(const Transformer& t, const Strategy& s) {
@@ -54,13 +49,14 @@ double layer_activation_bytes(const Transformer& t, const Strategy& s) {
 
 Memory device_memory(const Strategy& s, int rank, const std::vector<std::vector<const Part*>>& chunks) {
   Memory m;
-  double parameters = 0, expert_parameters = 0, shared = 0, narrow = 0, kept = 0, again = 0, largest = 0;
+  double parameters = 0, expert_parameters = 0, shared = 0, narrow = 0, kept = 0, again = 0, all_again = 0, largest = 0;
   for (const auto& chunk : chunks)
     for (const Part* part : chunk) {
       parameters += part->parameters;
       expert_parameters += part->expert_parameters;
       kept += part->activation_bytes;
       again = std::max(again, part->recomputed_bytes);
+      all_again += part->recomputed_bytes;
       shared = std::max(shared, part->shared_parameters);
       narrow += part->narrow_bytes;
       largest = std::max(largest, part->parameters + part->shared_parameters + part->expert_parameters);
@@ -69,7 +65,10 @@ Memory device_memory(const Strategy& s, int rank, const std::vector<std::vector<
   m.state_bytes = (parameters + shared) * state_bytes_per_parameter(s, s.shards()) +
                   expert_parameters * state_bytes_per_parameter(s, s.expert_shards()) -
                   narrow / (s.zero == 3 ? s.shards() : 1);
-  m.activation_bytes = peak_in_flight(s.pipeline_order(), rank) * kept + again;
+  Pipeline order = s.pipeline_order();
+  order.kept_for_weights = 1;  // what is computed again waits for the gradients of weights
+  if (order.splits_backward()) again = std::max(again, peak_awaiting_weights(order, rank) * all_again);
+  m.activation_bytes = peak_in_flight(order, rank) * kept + again;
   if (s.zero == 3) m.working_bytes += 2 * bytes_of(s.gathered()) * largest;  // a part's and the next one's
   return m;
 }

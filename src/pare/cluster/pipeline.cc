@@ -4,6 +4,8 @@
 #include <cassert>
 #include <limits>
 
+#include "pare/cluster/automatic.h"
+
 namespace pare::cluster {
 namespace {
 
@@ -38,13 +40,24 @@ class Ends {
 
 }  // namespace
 
+std::vector<std::vector<Pass>> orders(const Pipeline& p, const std::vector<StageTimes>& times,
+                                      const std::vector<double>& transfer_s) {
+  if (p.by_times()) return automatic_orders(p, times, transfer_s);
+  std::vector<std::vector<Pass>> out;
+  out.reserve(static_cast<std::size_t>(p.ranks));
+  for (int r = 0; r < p.ranks; ++r) out.push_back(passes(p, r));
+  return out;
+}
+
 PipelineTimeline run_pipeline(const Pipeline& p, const std::vector<StageTimes>& times,
                               const std::vector<double>& transfer_s, Keep keep) {
+  return run_orders(p, orders(p, times, transfer_s), times, transfer_s, keep);
+}
+
+PipelineTimeline run_orders(const Pipeline& p, const std::vector<std::vector<Pass>>& orders,
+                            const std::vector<StageTimes>& times, const std::vector<double>& transfer_s, Keep keep) {
   const auto ranks = static_cast<std::size_t>(p.ranks);
   assert(times.size() == static_cast<std::size_t>(p.stages()) && transfer_s.size() == times.size());
-  std::vector<std::vector<Pass>> orders;
-  orders.reserve(ranks);
-  for (int r = 0; r < p.ranks; ++r) orders.push_back(passes(p, r));
   Ends ends(p.stages(), p.micro_batches);
   PipelineTimeline timeline;
   timeline.spans.resize(ranks);

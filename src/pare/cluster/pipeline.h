@@ -30,6 +30,10 @@ struct PipelineTimeline {
   double span_s = 0;
 };
 
+/// The passes of all ranks in their orders, [rank]. Arguments as of run_pipeline.
+std::vector<std::vector<Pass>> orders(const Pipeline& pipeline, const std::vector<StageTimes>& times,
+                                      const std::vector<double>& transfer_s);
+
 /// What a timeline keeps: every pass, or only the ranks' spans.
 enum class Keep { passes, spans };
 
@@ -38,5 +42,9 @@ enum class Keep { passes, spans };
 /// of the stage before (forward) and the gradients of the stage behind (backward); transfers run beside passes.
 PipelineTimeline run_pipeline(const Pipeline& pipeline, const std::vector<StageTimes>& times,
                               const std::vector<double>& transfer_s, Keep keep = Keep::passes);
+
+/// The same with given orders, in which no passes wait for each other.
+PipelineTimeline run_orders(const Pipeline& pipeline, const std::vector<std::vector<Pass>>& orders,
+                            const std::vector<StageTimes>& times, const std::vector<double>& transfer_s, Keep keep);
 
 }  // namespace pare::cluster

@@ -88,9 +88,10 @@ class Predictor {
     return costs_.collective_s(kind, bytes, group) * (group.nodes > 1 ? link_slowness(rank) : 1);
   }
   std::vector<std::size_t> starts(int stages) const;
-  double stage_transfer_s(int rank, double boundary_bytes) const;
+  double stage_transfer_s(int rank, int next, double boundary_bytes) const;
   double gradient_s(int rank, double parameters, double expert_parameters) const;
   Interval sum_gradients(int rank, double last_pass_s) const;
+  double kept_for_weights() const;
   double shared_parameters(int rank) const;
   double tied_embedding_s(int rank) const;
 
@@ -135,8 +136,9 @@ std::vector<std::size_t> Predictor::starts(int stages) const {
 }
 
 /// Of activations from a rank of the pipeline to the next; all tensor ranks send theirs at once.
-double Predictor::stage_transfer_s(int rank, double boundary_bytes) const {
-  const int replica = s_.replicas() * s_.tensor, next = (rank + 1) % s_.pipeline;
+double Predictor::stage_transfer_s(int rank, int next, double boundary_bytes) const {
+  if (rank == next) return 0;
+  const int replica = s_.replicas() * s_.tensor;
   const bool split = s_.sequence_parallel || s_.scatter_gather;
   const double bytes = boundary_bytes / (split ? s_.tensor : 1);
   const Distance far = distance(rank * replica, next * replica, c_);
@@ -150,19 +152,21 @@ double Predictor::stage_transfer_s(int rank, double boundary_bytes) const {
 /// The sum over replicas of so many gradients of a device, and what ZeRO gathers of the weights afterwards.
 double Predictor::gradient_s(int rank, double parameters, double expert_parameters) const {
   const double gradients = bytes_of(s_.gradients), weights = bytes_of(s_.gathered());
-  const auto sum = [&](double count, const Group& all) {
-    if (s_.zero == 0) return collective_s(CollectiveKind::all_reduce, gradients * count, all, rank);
-    if (s_.shards() == s_.replicas())
-      return collective_s(CollectiveKind::reduce_scatter, gradients * count, all, rank) +
-             collective_s(CollectiveKind::all_gather, weights * count, all, rank);
-    return collective_s(CollectiveKind::reduce_scatter, gradients * count, groups_.shard, rank) +
-           collective_s(CollectiveKind::all_reduce, gradients * count / s_.shards(), groups_.repeat, rank) +
-           collective_s(CollectiveKind::all_gather, weights * count, groups_.shard, rank);
+  const bool repeats = s_.shards() != s_.replicas();
+  const auto all_reduce_repeats = [&](double count) {
+    return repeats ? collective_s(CollectiveKind::all_reduce, gradients * count / s_.shards(), groups_.repeat, rank)
+                   : 0;
   };
-  if (s_.zero >= 2) {  // summed within the shards as they appear; weights are gathered when they are used
-    double time = 0;
-    if (s_.shards() != s_.replicas())
-      time += collective_s(CollectiveKind::all_reduce, gradients * parameters / s_.shards(), groups_.repeat, rank);
+  const auto sum = [&](double count, const Group& replicas) {
+    if (s_.zero == 0) return collective_s(CollectiveKind::all_reduce, gradients * count, replicas, rank);
+    const Group& all = repeats ? groups_.shard : replicas;
+    double time =
+        collective_s(CollectiveKind::reduce_scatter, gradients * count, all, rank) + all_reduce_repeats(count);
+    if (s_.zero < 3) time += collective_s(CollectiveKind::all_gather, weights * count, all, rank);
+    return time;
+  };
+  if (!s_.sums_once()) {  // within the shards as they appear; weights of stage 3 are gathered when they are used
+    double time = all_reduce_repeats(parameters);
     if (s_.zero == 2) time += collective_s(CollectiveKind::all_gather, weights * parameters, groups_.shard, rank);
     return time;
   }
@@ -197,6 +201,27 @@ Interval Predictor::sum_gradients(int rank, double last_pass_s) const {
   return {start, end};
 }
 
+/// The largest part of a rank's activations that the gradients of its weights need: inputs of products, and gradients
+/// of their outputs. Qi et al. 2024, section 2.
+double Predictor::kept_for_weights() const {
+  if (s_.recompute == Recompute::full) return 1;
+  double most = 0;
+  for (const auto& chunks : held_) {
+    double all = 0, needed = 0;
+    for (const auto& chunk : chunks)
+      for (const Part* part : chunk) {
+        all += part->activation_bytes;
+        if (part->logit_bytes > 0) continue;  // a head keeps nothing beyond its own passes
+        for (const Operation& o : part->weight.operations)
+          if (o.kind == OperationKind::linear)
+            needed +=
+                bytes_of(s_.activations()) * o.count * static_cast<double>(o.shape[0] * (o.shape[1] + o.shape[2]));
+      }
+    most = std::max(most, std::min(needed, all) / std::max(all, 1.0));
+  }
+  return most;
+}
+
 /// Of the word embedding that several parts have; a rank has it once.
 double Predictor::shared_parameters(int rank) const {
   double most = 0;
@@ -224,7 +249,7 @@ Outline Predictor::outline() {
   o.ranks.resize(static_cast<std::size_t>(s_.pipeline));
   held_.resize(o.ranks.size());
   for (int stage = 0; stage < pipeline.stages(); ++stage) {
-    const int rank = stage % s_.pipeline;
+    const int rank = pipeline.rank(stage);
     const auto& times = link_slowness(rank) > 1 ? slow_times_ : times_;
     WorkTime forward, backward, weight;
     auto& chunk = held_[static_cast<std::size_t>(rank)].emplace_back();
@@ -251,8 +276,10 @@ Outline Predictor::outline() {
       backward += weight;
       o.times.push_back({forward.total_s() + overhead, backward.total_s() + overhead, 0});
     }
-    o.transfer_s.push_back(s_.pipeline > 1 ? stage_transfer_s(rank, chunk.back()->boundary_bytes) : 0);
+    const int next = stage + 1 < pipeline.stages() ? pipeline.rank(stage + 1) : rank;
+    o.transfer_s.push_back(stage_transfer_s(rank, next, chunk.back()->boundary_bytes));
   }
+  o.pipeline.kept_for_weights = kept_for_weights();
   for (int r = 0; r < s_.pipeline; ++r) {
     RankActivity& activity = o.ranks[static_cast<std::size_t>(r)];
     const auto& held = held_[static_cast<std::size_t>(r)];
@@ -288,10 +315,31 @@ double peak(const std::vector<RankActivity>& ranks) {
 
 double Outline::peak_bytes() const { return peak(ranks); }
 
-Interval Outline::optimizer(const std::vector<double>& ends) const {
-  double ready = 0;
-  for (std::size_t r = 0; r < ends.size(); ++r) ready = std::max(ready, ends[r] + gradients[r].end_s);
-  return {ready, ready + optimizer_s + step_s};
+std::vector<Interval> Outline::optimizers(const std::vector<double>& ends) const {
+  double last = 0;
+  for (std::size_t r = 0; r < ends.size(); ++r) last = std::max(last, ends[r] + gradients[r].end_s);
+  std::vector<Interval> out;
+  for (std::size_t r = 0; r < ends.size(); ++r) {
+    const double ready = pipeline.apart ? ends[r] + gradients[r].end_s : last;
+    out.push_back({ready, ready + optimizer_s + step_s});
+  }
+  return out;
+}
+
+double Outline::batch_time_s(const std::vector<double>& ends) const {
+  double time = 0, start = 0;  // of a rank's first pass
+  const std::vector<Interval> steps = optimizers(ends);
+  for (std::size_t r = 0; r < steps.size(); ++r) {
+    time = std::max(time, steps[r].end_s - start);
+    if (pipeline.apart) start += times[r].forward_s + transfer_s[r];
+  }
+  return time;
+}
+
+double Outline::latest_batch_time_s(double longest_s) const {
+  double last = 0;
+  for (const Interval& sums : gradients) last = std::max(last, sums.end_s);
+  return longest_s + last + optimizer_s + step_s;
 }
 
 double Prediction::peak_bytes() const { return peak(ranks); }
@@ -329,7 +377,7 @@ Prediction predict(const Outline& o, Keep keep) {
     p.gradients[r].start_s += ends[r];
     p.gradients[r].end_s += ends[r];
   }
-  p.optimizer = o.optimizer(ends);
+  p.optimizers = o.optimizers(ends);
   p.batch_time_s = o.batch_time_s(ends);
   for (RankActivity& activity : p.ranks) {
     const double own = activity.compute_s + activity.communication_s;
@@ -338,7 +386,8 @@ Prediction predict(const Outline& o, Keep keep) {
   double passing = 0;
   for (const StageTimes& stage : o.times)
     passing += o.pipeline.micro_batches * (stage.forward_s + stage.backward_s + stage.weight_s);
-  if (o.pipeline.ranks > 1) p.bubble_share = 1 - passing / (o.pipeline.ranks * p.timeline.end_s);
+  if (o.pipeline.ranks > 1)
+    p.bubble_share = 1 - passing / (o.pipeline.ranks * (o.pipeline.apart ? p.timeline.span_s : p.timeline.end_s));
   return p;
 }
 

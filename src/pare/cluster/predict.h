@@ -33,9 +33,13 @@ struct Outline {
   bool measured = false;
 
   double peak_bytes() const;
-  /// From when each rank's last pass ends: the sums of gradients behind it, and the optimizer's step behind them all.
-  Interval optimizer(const std::vector<double>& ends) const;
-  double batch_time_s(const std::vector<double>& ends) const { return optimizer(ends).end_s; }
+  /// From when each rank's last pass ends: the optimizer's step behind the sums of gradients, of its own where ranks
+  /// step apart, else of all.
+  std::vector<Interval> optimizers(const std::vector<double>& ends) const;
+  /// From the start of a batch to that of the next, of the rank where it is longest.
+  double batch_time_s(const std::vector<double>& ends) const;
+  /// At most, where no rank's passes take longer than this from its first start to its last end.
+  double latest_batch_time_s(double longest_s) const;
 };
 
 struct Prediction {
@@ -43,9 +47,9 @@ struct Prediction {
   double bubble_share = 0;  // of the pipeline's span, idle and waiting for transfers, mean over the ranks
   std::vector<RankActivity> ranks;
   PipelineTimeline timeline;
-  std::vector<Interval> gradients;  // [rank], of the collectives of data parallelism
-  Interval optimizer;
-  bool measured = false;  // computation by a profile
+  std::vector<Interval> gradients;   // [rank], of the collectives of data parallelism
+  std::vector<Interval> optimizers;  // [rank]
+  bool measured = false;             // computation by a profile
 
   double peak_bytes() const;
   double exposed_communication_s() const;  // of the rank where it is largest
@@ -68,9 +72,9 @@ Prediction predict(const Network& network, const Strategy& strategy, const Clust
 study::Candidate to_candidate(const Network& network, const Strategy& strategy, const Cluster& cluster,
                               const Prediction& prediction);
 
-/// What a drawing can show of the timeline, of at most 12 ranks: {"unit_s", "pipeline_ranks", "optimizer": [from, to],
-/// "rows": [{"rank", "kinds": "FBW", "micro_batches", "starts", "ends", "gradients": [from, to]}]}, times in units of
-/// unit_s. Passes shorter than a 150th of the batch are gathered, their micro-batch is -1.
+/// What a drawing can show of the timeline, of at most 12 ranks: {"unit_s", "pipeline_ranks",
+/// "rows": [{"rank", "kinds": "FBW", "micro_batches", "starts", "ends", "gradients": [from, to], "optimizer": the
+/// same}]}, times in units of unit_s. Passes shorter than a 150th of the batch are gathered, their micro-batch is -1.
 study::Json timeline_details(const Prediction& prediction);
 
 /// The timeline of one replica as Chrome trace JSON, a process a rank of the pipeline; opens in Perfetto.

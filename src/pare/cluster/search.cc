@@ -78,7 +78,7 @@ void Searcher::bound(std::size_t i) {
   }
   trial.peak_bytes = o.peak_bytes();
   const double least = o.batch_time_s(least_ends(o.pipeline, o.times, o.transfer_s));
-  const double most = o.batch_time_s(std::vector(o.ranks.size(), latest_end(o.pipeline, o.times, o.transfer_s)));
+  const double most = o.latest_batch_time_s(latest_end(o.pipeline, o.times, o.transfer_s));
   trial.least = score(i, least * (1 - rounding));
   trial.most = score(i, most * (1 + rounding));
 }

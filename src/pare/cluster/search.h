@@ -19,7 +19,9 @@ Objective parse_objective(const std::string& name);
 struct SearchSpace {
   int batch = 1;
   Objective objective = Objective::time;
-  std::vector<Schedule> schedules{Schedule::gpipe, Schedule::one_f_one_b, Schedule::interleaved, Schedule::zb_h1};
+  // those whose orders follow from the times have to be made first: they are searched where they are asked for
+  std::vector<Schedule> schedules{Schedule::gpipe, Schedule::one_f_one_b, Schedule::interleaved,
+                                  Schedule::zb_h1, Schedule::zb_h2,       Schedule::zb_v};
   std::vector<Recompute> recomputes{Recompute::none, Recompute::selective, Recompute::full};
   std::vector<int> zeros{0, 1, 3};
   int largest_micro_batch = 16;
@@ -30,7 +32,8 @@ struct SearchSpace {
 
 /// Every strategy of the space whose widths divide what they must: for all devices of the cluster, of the objective
 /// money also for a divisor of its nodes. Tensor parallelism stays within a node, and sequence parallelism goes with
-/// it; the experts' width divides them; interleaved stages divide the layers, or layers, embedding and head. Those of
+/// it; the experts' width divides them; interleaved stages and those of ZB-V divide the
+/// layers, or layers, embedding and head. Those of
 /// more than a million passes (tiny micro-batches of an enormous batch) are left out.
 std::vector<Strategy> strategies(const Network& network, const Cluster& cluster, const SearchSpace& space);
 

@@ -51,13 +51,13 @@ std::vector<Pipeline> pipelines(const Network& t, const SearchSpace& space, int 
   if (ranks == 1) return {{Schedule::one_f_one_b, 1, micro_batches, 1}};
   std::vector<Pipeline> out;
   for (const Schedule schedule : space.schedules) {
-    if (schedule != Schedule::interleaved) {
+    const bool vee = schedule == Schedule::zb_v;
+    if (schedule != Schedule::interleaved && !vee) {
       out.push_back({schedule, ranks, micro_batches, 1});
       continue;
     }
-    if (micro_batches % ranks) continue;
     // embedding and head may be stages of their own, where a network has them
-    for (int chunks = 2; chunks <= space.most_chunks; ++chunks) {
+    for (int chunks = 2; chunks <= (vee ? 2 : space.most_chunks); ++chunks) {
       const long long stages = 1LL * chunks * ranks;
       if (stages > t.most_stages() || stages * micro_batches > most_passes) break;
       if (t.depth() % stages == 0 || t.most_stages() % stages == 0)
@@ -83,7 +83,7 @@ void add_choices(std::vector<Strategy>& out, const Network& t, const SearchSpace
       for (const Recompute recompute : space.recomputes) {
         if (recompute == Recompute::selective && space.training.flash_attention) continue;  // the same as none
         for (const int zero : space.zeros) {
-          if ((zero > 0 && s.replicas() == 1) || (zero == 3 && s.pipeline > 1) || (zero > 1 && s.expert > 1)) continue;
+          if ((zero > 0 && s.replicas() == 1) || (zero > 1 && s.expert > 1)) continue;
           s.micro_batch = micro_batch;
           s.schedule = order.schedule;
           s.chunks = order.chunks;

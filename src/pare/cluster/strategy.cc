@@ -66,9 +66,6 @@ void check(const Strategy& s, const Network& network, const Cluster& c) {
   if (s.shard < 0 || s.replicas() % s.shards())
     throw UsageError(fmt::format("{} replicas are no multiple of it", s.replicas()), "--shard");
   if (s.shard > 0 && s.zero == 0) throw UsageError("needs something to share", "--shard", "give --zero too");
-  if (s.zero == 3 && s.pipeline > 1)
-    throw UsageError("weights shared by replicas would be gathered for every micro-batch of a pipeline", "--zero",
-                     "take stage 1, or no pipeline");
   if (s.batch % (1LL * s.data * s.micro_batch))
     throw UsageError(
         fmt::format("{} samples are no multiple of {} replicas with {} a micro-batch", s.batch, s.data, s.micro_batch),

@@ -30,7 +30,7 @@ struct Strategy {
   int expert = 1;                  // devices of the data and context ranks that share the experts
   int micro_batch = 1, batch = 1;  // samples: of one pass, of one optimizer step over all replicas
   Schedule schedule = Schedule::one_f_one_b;
-  int chunks = 1;  // a rank, of the interleaved schedule
+  int chunks = 1;  // a rank, of the interleaved schedule; two of ZB-V
   Recompute recompute = Recompute::none;
   bool sequence_parallel = false;  // activations between tensor-parallel parts are spread over them too
   int zero = 0;                    // what replicas share (ZeRO): 1 optimizer state, 2 and gradients, 3 and weights
@@ -45,8 +45,9 @@ struct Strategy {
   bool dropout = true;                        // on probabilities and behind attention and feed-forward
   bool overlap_gradients = true;              // gradients are summed, and weights gathered, while something computes
   TensorOverlap tensor_overlap = TensorOverlap::weights;
-  int gathers_per_layer = 1;   // of ZeRO stage 3: one of all weights (FSDP), or one of each tensor (DeepSpeed)
-  bool scatter_gather = true;  // each tensor rank sends its part to the next stage
+  int gathers_per_layer = 1;     // of ZeRO stage 3: one of all weights (FSDP), or one of each tensor (DeepSpeed)
+  bool post_validation = false;  // ranks of a pipeline step without waiting for each other (Qi et al. 2024, section 4)
+  bool scatter_gather = true;    // each tensor rank sends its part to the next stage
 
   /// Activations are kept and moved in 16 bits beside products in 8. Where weights are kept in float32 and only
   /// products are cast (automatic mixed precision), they are moved in float32.
@@ -55,10 +56,19 @@ struct Strategy {
   Precision gathered() const;
   int devices() const { return data * tensor * pipeline * context; }
   int micro_batches() const { return batch / (data * micro_batch); }
-  Pipeline pipeline_order() const { return {schedule, pipeline, micro_batches(), chunks}; }
+  Pipeline pipeline_order() const {
+    return {.schedule = schedule,
+            .ranks = pipeline,
+            .micro_batches = micro_batches(),
+            .chunks = chunks,
+            .apart = post_validation};
+  }
   /// Ranks that hold the same weights, and those of them that share what ZeRO shares.
   int replicas() const { return data * context; }
   int shards() const { return shard > 0 ? shard : replicas(); }
+  /// Gradients are summed over replicas once a batch, and kept whole until then. Those of a pipeline are so under ZeRO
+  /// 2 and 3 too: torch's pipelines hold FSDP's sums back until a stage's last backward pass.
+  bool sums_once() const { return zero < 2 || pipeline > 1; }
   /// Of an expert, which only every `expert`-th of the replicas holds.
   int expert_shards() const { return replicas() / expert; }
 

@@ -52,7 +52,7 @@ study::Json timeline_details(const Prediction& p) {
   const auto written = [&](double seconds) { return std::lround(seconds / unit); };
   const auto interval = [&](const Interval& i) { return study::Json{written(i.start_s), written(i.end_s)}; };
   const int ranks = static_cast<int>(p.timeline.ranks.size()), rows = std::min(ranks, most_rows);
-  study::Json out{{"unit_s", unit}, {"pipeline_ranks", ranks}, {"optimizer", interval(p.optimizer)}};
+  study::Json out{{"unit_s", unit}, {"pipeline_ranks", ranks}};
   for (int row = 0; row < rows; ++row) {
     const int rank = rows == 1 ? 0 : row * (ranks - 1) / (rows - 1);
     const auto r = static_cast<std::size_t>(rank);
@@ -67,6 +67,7 @@ study::Json timeline_details(const Prediction& p) {
     study::Json item{
         {"rank", rank}, {"kinds", kinds}, {"micro_batches", micro_batches}, {"starts", starts}, {"ends", ends}};
     if (length(p.gradients[r]) > 0) item["gradients"] = interval(p.gradients[r]);
+    item["optimizer"] = interval(p.optimizers[r]);
     out["rows"].push_back(std::move(item));
   }
   return out;

@@ -51,7 +51,7 @@ std::string passes(const Candidate& c) {
     }
     if (row.is_object() && row.contains("gradients"))
       drawn.segments.push_back(segment(row["gradients"], unit, 3, true));
-    if (details.contains("optimizer")) drawn.segments.push_back(segment(details["optimizer"], unit, 4));
+    if (row.is_object() && row.contains("optimizer")) drawn.segments.push_back(segment(row["optimizer"], unit, 4));
     for (const draw::Segment& s : drawn.segments)
       chart.end = std::isfinite(s.to) ? std::max(chart.end, s.to) : chart.end;
   }
