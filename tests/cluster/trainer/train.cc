@@ -115,7 +115,8 @@ void check_trainable(const Settings& s) {
   const Transformer& t = s.network;
   if (t.tied || t.gated || !t.biases || t.kv_heads != t.heads)
     throw Error("is not trained here", t.name, "give gpt2 with tie_word_embeddings false, or mlp");
-  if (s.strategy.chunks > 1) throw UsageError("is not trained here", "interleaved");
+  if (s.strategy.chunks > 1 || s.strategy.pipeline_order().by_times())
+    throw UsageError("is not trained here", std::string(name(s.strategy.schedule)));
   if (t.perceptron && s.strategy.tensor > 1) throw UsageError("mlp has none", "--tensor-parallel");
   if (t.vocabulary % s.strategy.tensor || t.feed_forward % s.strategy.tensor)
     throw UsageError("divides neither words nor inner width", "--tensor-parallel");
