@@ -79,6 +79,53 @@ TEST(Memory, PublishedFigures) {
   }
 }
 
+// Of LLaMA 3 8 B, what torchtitan's checkpointing by operator keeps of a token and layer, in 16 bits: the input, the
+// first of every two products (queries, values, the feed-forward's first and last) and attention's outcome.
+TEST(Memory, CheckpointingByOperator) {
+  Transformer t = gpt(4096, 32, 32, 8192);
+  t.kv_heads = 8;
+  t.feed_forward = 14336;
+  t.gated = true;
+  t.dropout = false;
+  Strategy s{.micro_batch = 2, .batch = 2, .recompute = Recompute::operators};
+  const double tokens = 2 * 8192;
+  EXPECT_DOUBLE_EQ(layer_activation_bytes(t, s), 2 * tokens * (4096 + 4096 + 1024 + 4096 + 14336 + 4096));
+  // keys, attention's projection and the gate's second product run once more
+  const auto backward_flops = [&](Recompute recompute) {
+    s.recompute = recompute;
+    const Parts parts = t.parts(s);
+    double sum = 0;
+    for (const Operation& o : parts.kinds[1].backward.operations) sum += o.count * flops(o);
+    return sum;
+  };
+  EXPECT_DOUBLE_EQ(backward_flops(Recompute::operators) - backward_flops(Recompute::none),
+                   2 * tokens * 4096 * (1024 + 4096 + 14336));
+}
+
+// FSDP's mixed precision keeps weights in float32 and gathers and moves in 16 bits; autocast does all in float32.
+TEST(Predict, WeightsCastBeforeTheyAreGathered) {
+  const Transformer t = gpt(1024, 4, 16);
+  Strategy s{.data = 4, .batch = 16, .zero = 3, .weights = Precision::float32};
+  const auto gathered = [&] { return t.parts(s).kinds[1].forward.communications.at(0).bytes; };
+  const Cluster c = cluster(1, 4);
+  const double wide = gathered(), slow = predict(t, s, c).batch_time_s;
+  const double state = predict(t, s, c).ranks[0].memory.state_bytes;
+  s.cast_weights = true;
+  EXPECT_DOUBLE_EQ(gathered(), wide / 2);
+  EXPECT_LT(predict(t, s, c).batch_time_s, slow);
+  EXPECT_DOUBLE_EQ(predict(t, s, c).ranks[0].memory.state_bytes, state);
+}
+
+// Two bytes and four of a logit, or three of torch's copies in float32.
+TEST(Memory, Losses) {
+  const Transformer t = gpt(1024, 4, 16);
+  Strategy s{.batch = 1};
+  const double logits = 2048.0 * 51200;
+  EXPECT_DOUBLE_EQ(t.parts(s).kinds[2].logit_bytes, 6 * logits);
+  s.fused_loss = false;
+  EXPECT_DOUBLE_EQ(t.parts(s).kinds[2].logit_bytes, 12 * logits);
+}
+
 // Parameters as transformers counts them.
 TEST(Transformer, Parameters) {
   const auto parse = [](const char* text) { return parse_transformer(text, "config.json"); };
