@@ -131,7 +131,7 @@ Json megatron_zero_bubble(const Strategy& s, const Network& network) {
       o.give("--zero-bubble-max-pending-backward",
              s.schedule == Schedule::zb_h2 ? 2 * s.pipeline : s.pipeline_order().limit());
     if (s.post_validation) o.give("--enable-optimizer-post-validation");
-    if (network.depth() % (s.pipeline * s.chunks)) o.give("--allow-padding-num-layers");
+    if (network.depth() % (1LL * s.pipeline * s.chunks)) o.give("--allow-padding-num-layers");
     o.refuse(s.schedule == Schedule::zb_h1, "has no zb-h1: these flags run zb-1p");
     o.refuse(s.schedule == Schedule::zb_h2, "has no zb-h2: these flags run zb-2p");
   } else {
