@@ -65,11 +65,7 @@ def zero_bubble_runs():
         ranks, micro_batches = int(row["pipeline"]), int(row["micro_batches"])
         widths = {"data": 1, "tensor": 1, "pipeline": ranks, "micro_batch": int(row["micro_batch"]),
                   "batch": int(row["micro_batch"]) * micro_batches}
-        options = ["--schedule", zero_bubble.SCHEDULES[row["schedule"]], "--plain-attention", "--precision", "bf16"]
-        if row["schedule"] == "1F1B-I":
-            options += ["--chunks", str(zero_bubble.chunks(row))]
-        elif row["schedule"].startswith("ZB"):
-            options += ["--post-validation"]
+        options = zero_bubble.options(row) + (["--post-validation"] if row["schedule"].startswith("ZB") else [])
         yield Run(row["id"], row["use"], float(row["iteration_s"]), network_config(row | {"vocabulary": 50304}),
                   int(row["gpus"]), widths, options, memory_gib=float(row["memory_gb"]) * 1e9 / 1024**3)
 
@@ -100,12 +96,12 @@ def run_of(row):
             options += ["--gathers-per-layer", "12"]
     elif "fp8" in row["precision"]:
         options += ["--precision", "fp8"]
-    if row["precision"].startswith("amp"):
+    if row["id"].startswith("titan"):  # FSDP2's mixed precision, torch's own cross-entropy
+        options += ["--weights", "fp32", "--cast-weights", "--plain-loss"]
+    elif row["precision"].startswith("amp"):
         options += ["--weights", "fp32", "--gradients", "fp32"]
         if "H100" in row["gpu"]:  # Composer casts before it gathers since 2023; the fitted rows of A100 are from before
             options += ["--cast-weights"]
-    if row["id"].startswith("titan"):  # FSDP2's mixed precision, torch's own cross-entropy
-        options += ["--weights", "fp32", "--cast-weights", "--plain-loss"]
     elif "PURE" in row["precision"]:
         options += ["--gradients", "bf16"]
     if row["notes"].startswith("no torch.compile"):
@@ -121,7 +117,8 @@ def run_of(row):
         chunks = [int(row["interleave"])]
     else:
         chunks = [v for v in range(1, 9) if layers % (v * pipeline) == 0] if pipeline > 1 else [1]
-    recompute = {"full": ["full"], "none": ["none"], "": ["none", "full"]}.get(row["recompute"], ["operators" if "per operator" in row["recompute"] else "selective"])
+    recompute = {"full": ["full"], "none": ["none"], "": ["none", "full"],
+                 "selective (per operator)": ["operators"]}.get(row["recompute"], ["selective"])
     choices = []
     for b, v, r in itertools.product(micro, chunks, recompute):
         if v > 1 and (per_replica // b) % pipeline:  # refused by Megatron-LM at the time

@@ -31,6 +31,12 @@ def chunks(row):
     return (int(row["layers"]) + 2) // int(row["pipeline"])
 
 
+def options(row):
+    """Of pare cluster predict: the schedule, and how these pipelines are run."""
+    made = ["--schedule", SCHEDULES[row["schedule"]], "--plain-attention", "--precision", "bf16"]
+    return made + (["--chunks", str(chunks(row))] if row["schedule"] == "1F1B-I" else [])
+
+
 def ask(*arguments):
     done = subprocess.run([PARE, "cluster", *map(str, arguments), "--json"], capture_output=True, text=True)
     if done.returncode:
@@ -64,8 +70,7 @@ def memory_gb(row):
         (folder / "cluster.toml").write_text(text)
         (made,) = ask("predict", folder / "config.json", "--cluster", folder / "cluster.toml", "--pipeline-parallel",
                       row["pipeline"], "--micro-batch", row["micro_batch"], "--batch",
-                      int(row["micro_batch"]) * int(row["micro_batches"]), "--schedule", SCHEDULES[row["schedule"]],
-                      "--plain-attention", "--precision", "bf16", *(["--chunks", chunks(row)] if row["schedule"] == "1F1B-I" else []))
+                      int(row["micro_batch"]) * int(row["micro_batches"]), *options(row))
     return made["costs"]["peak_bytes"]["value"] / 1e9
 
 

@@ -175,7 +175,7 @@ std::vector<std::vector<Pass>> automatic_orders(const Pipeline& p, const std::ve
   double least = 0;
   const auto consider = [&](std::vector<std::vector<Pass>> orders) {
     const PipelineTimeline line = run_orders(p, orders, times, transfer_s, Keep::spans);
-    const double takes = p.apart ? line.span_s : line.end_s;
+    const double takes = line.length_s(p.apart);
     if (!best.empty() && takes >= least) return;
     least = takes;
     best = std::move(orders);

@@ -72,8 +72,7 @@ class Builder {
   }
   void add_tensor_communication(Part& part) const;
   void add_context_communication(Part& part) const;
-  double boundary_bytes() const { return activation_width() * static_cast<double>(tokens() * t_.hidden); }
-  double activation_width() const { return s_.precision == Precision::float32 ? 4 : 2; }
+  double boundary_bytes() const { return s_.activation_width() * static_cast<double>(tokens() * t_.hidden); }
 
   const Transformer& t_;
   const Strategy& s_;
@@ -105,10 +104,6 @@ Part Builder::layer() const {
     products.push_back(linear(n, t_.head_width * heads, h));
     append(core, attention(t_.encoder_tokens, false));
   }
-  // checkpointing by operator keeps the first of every two products: of queries, keys, values, output, and the
-  // feed-forward's; of a gate's two, which are one here, the second is the one to compute again
-  std::vector<Operation> every_other{linear(n, h, t_.head_width * kv), linear(n, t_.head_width * heads, h)};
-  if (t_.gated && t_.experts == 0) every_other.push_back(linear(n, h, inner));
   const int halves = t_.encoder_tokens > 0 ? 3 : 2;
   std::vector<Operation> moving_parts{
       moving(OperationKind::normalise, spread(n), h, halves), moving(OperationKind::residual, spread(n) * h, 1, halves),
@@ -122,7 +117,10 @@ Part Builder::layer() const {
   if (s_.recompute == Recompute::full) part.backward.operations = part.forward.operations;
   if (s_.recompute == Recompute::selective && !s_.flash_attention) part.backward.operations = core;
   if (s_.recompute == Recompute::operators) {
-    part.backward.operations = every_other;
+    // the first of every two products is kept: of queries, keys, values, output, and the feed-forward's; of a gate's
+    // two, which are one here, the second is the one to compute again
+    part.backward.operations = {linear(n, h, t_.head_width * kv), linear(n, t_.head_width * heads, h)};
+    if (t_.gated && t_.experts == 0) part.backward.operations.push_back(linear(n, h, inner));
     append(part.backward.operations, moving_parts);
   }
   for (const auto& operations : {products, core, moving_parts})
@@ -143,7 +141,7 @@ Part Builder::layer() const {
   add_context_communication(part);
   if (s_.expert > 1) {
     const Communication exchange{CollectiveKind::all_to_all,
-                                 activation_width() * static_cast<double>(spread(routed) * h), Axis::expert, 2};
+                                 s_.activation_width() * static_cast<double>(spread(routed) * h), Axis::expert, 2};
     part.forward.communications.push_back(exchange);
     part.backward.communications.push_back(exchange);
     if (s_.recompute == Recompute::full) part.backward.communications.push_back(exchange);
@@ -190,8 +188,8 @@ void Builder::add_tensor_communication(Part& part) const {
 /// Keys and values go around the ring while attention works on those at hand; backward sends their gradients too.
 void Builder::add_context_communication(Part& part) const {
   if (s_.context == 1) return;
-  const double bytes =
-      activation_width() * static_cast<double>(2 * share(t_.kv_heads) * t_.head_width * t_.sequence * s_.micro_batch);
+  const double bytes = s_.activation_width() *
+                       static_cast<double>(2 * share(t_.kv_heads) * t_.head_width * t_.sequence * s_.micro_batch);
   part.forward.communications.push_back({CollectiveKind::exchange, bytes, Axis::context, 1, true});
   part.backward.communications.push_back({CollectiveKind::exchange, bytes, Axis::context, 2, true});
   if (s_.recompute == Recompute::full)
@@ -255,12 +253,11 @@ Part Builder::head() const {
   part.weight.operations = in_direction(products, Direction::weight);
   part.parameters = spread_parameters(t_.head_parameters(), t_.head_whole_parameters());
   part.shared_parameters = t_.tied ? static_cast<double>(t_.table_parameters()) / s_.tensor : 0;
-  // logits in the products' type and float32; of torch's cross-entropy, when its gradient is taken, the logarithms of
-  // probabilities, their gradient and the logits', each in float32
-  part.logit_bytes = (s_.fused_loss ? activation_width() + 4 : 12) * static_cast<double>(rows * classes);
+  part.logit_bytes = s_.logit_width() * static_cast<double>(rows * classes);
   if (s_.tensor > 1) {
     // of each row the largest logit, then the sum of exponents and the target's logit; the gradient of the input
-    const double count = static_cast<double>(rows), bytes = activation_width() * count * static_cast<double>(t_.hidden);
+    const double count = static_cast<double>(rows),
+                 bytes = s_.activation_width() * count * static_cast<double>(t_.hidden);
     if (s_.sequence_parallel) part.forward.communications.push_back({CollectiveKind::all_gather, bytes});
     part.forward.communications.push_back({CollectiveKind::all_reduce, 4 * count});
     part.forward.communications.push_back({CollectiveKind::all_reduce, 8 * count});

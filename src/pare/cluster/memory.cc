@@ -15,18 +15,17 @@ double layer_activation_bytes(const Transformer& t, const Strategy& s) {
   const double tokens = static_cast<double>(t.sequence) * s.micro_batch / s.context;
   const auto h = static_cast<double>(t.hidden);
   const bool dropout = s.dropout && t.dropout;
-  const double width = s.precision == Precision::float32 ? 4 : 2, spread = s.sequence_parallel ? s.tensor : 1;
+  const double width = s.activation_width(), spread = s.sequence_parallel ? s.tensor : 1;
   if (s.recompute == Recompute::full) return width * tokens * h / spread;
+  const auto routed = static_cast<double>(std::max<std::int64_t>(1, t.experts_per_token));
   if (s.recompute == Recompute::operators) {
     // the layer's input, queries, values, attention's output, the first product of the feed-forward and, before ranks
     // add it up, the last one's output; behind that addition both halves' outputs
     const double heads = static_cast<double>(t.head_width * t.heads),
                  kv = static_cast<double>(t.head_width * t.kv_heads);
-    const double split =
-        2 * heads + kv + static_cast<double>(t.feed_forward * std::max<std::int64_t>(1, t.experts_per_token));
+    const double split = 2 * heads + kv + routed * static_cast<double>(t.feed_forward);
     return width * tokens * (h / spread + split / s.tensor + h + (s.tensor > 1 ? 2 * h / spread : 0));
   }
-  const auto routed = static_cast<double>(std::max<std::int64_t>(1, t.experts_per_token));
   const double f = routed * static_cast<double>(t.feed_forward) * (t.gated ? 1.5 : 1);
   const double attention_width = static_cast<double>(t.head_width * (t.heads + 2 * t.kv_heads));
   // inputs of two normalisations and of what follows them, masks of two dropouts; parts that tensor parallelism splits:

@@ -219,7 +219,7 @@ std::vector<Operation> OnnxNetwork::operations(const std::vector<Repeated>& list
 }
 
 Parts OnnxNetwork::parts(const Strategy& s) const {
-  const double width = s.precision == Precision::float32 ? 4 : 2;
+  const double width = s.activation_width();
   const auto bytes = [&](const Size& size) { return s.micro_batch * (width * size.elements + size.bytes); };
   Parts out{.alike = false};
   const Size* before = nullptr;
@@ -232,7 +232,7 @@ Parts OnnxNetwork::parts(const Strategy& s) const {
     part.narrow_bytes = std::max(0.0, bytes_of(s.gathered()) * piece.narrow_parameters - piece.narrow_bytes);
     part.activation_bytes = bytes(piece.kept);
     part.boundary_bytes = bytes(piece.boundary);
-    part.logit_bytes = s.micro_batch * (s.fused_loss ? width + 4 : 12) * piece.outputs;
+    part.logit_bytes = s.micro_batch * s.logit_width() * piece.outputs;
     if (s.recompute == Recompute::full) {
       auto& backward = part.backward.operations;
       backward.insert(backward.begin(), part.forward.operations.begin(), part.forward.operations.end());

@@ -28,6 +28,9 @@ struct PipelineTimeline {
   double end_s = 0;                           // of the last pass
   /// Largest time over the ranks from its first start to its last end.
   double span_s = 0;
+
+  /// What counts: the last end of all or, where ranks step apart, the largest time of one.
+  double length_s(bool apart) const { return apart ? span_s : end_s; }
 };
 
 /// The passes of all ranks in their orders, [rank]. Arguments as of run_pipeline.

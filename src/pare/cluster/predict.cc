@@ -279,7 +279,7 @@ Outline Predictor::outline() {
     const int next = stage + 1 < pipeline.stages() ? pipeline.rank(stage + 1) : rank;
     o.transfer_s.push_back(stage_transfer_s(rank, next, chunk.back()->boundary_bytes));
   }
-  o.pipeline.kept_for_weights = kept_for_weights();
+  if (pipeline.by_times()) o.pipeline.kept_for_weights = kept_for_weights();
   for (int r = 0; r < s_.pipeline; ++r) {
     RankActivity& activity = o.ranks[static_cast<std::size_t>(r)];
     const auto& held = held_[static_cast<std::size_t>(r)];
@@ -386,8 +386,7 @@ Prediction predict(const Outline& o, Keep keep) {
   double passing = 0;
   for (const StageTimes& stage : o.times)
     passing += o.pipeline.micro_batches * (stage.forward_s + stage.backward_s + stage.weight_s);
-  if (o.pipeline.ranks > 1)
-    p.bubble_share = 1 - passing / (o.pipeline.ranks * (o.pipeline.apart ? p.timeline.span_s : p.timeline.end_s));
+  if (o.pipeline.ranks > 1) p.bubble_share = 1 - passing / (o.pipeline.ranks * p.timeline.length_s(o.pipeline.apart));
   return p;
 }
 

@@ -32,6 +32,10 @@ Precision Strategy::activations() const {
 
 Precision Strategy::gathered() const { return cast_weights ? activations() : weights; }
 
+// in the products' type and float32; of torch's cross-entropy, when its gradient is taken, the logarithms of
+// probabilities, their gradient and the logits', each in float32
+double Strategy::logit_width() const { return fused_loss ? activation_width() + 4 : 12; }
+
 std::string Strategy::label() const {
   std::string out = fmt::format("d{} t{} p{} b{}", data, tensor, pipeline, micro_batch);
   if (context > 1) out += fmt::format(" c{}", context);

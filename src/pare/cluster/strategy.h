@@ -54,6 +54,9 @@ struct Strategy {
   Precision activations() const;
   /// Weights as they are gathered and used.
   Precision gathered() const;
+  /// Bytes of an element of activations as kept and sent, and of a logit while the loss is computed.
+  double activation_width() const { return precision == Precision::float32 ? 4 : 2; }
+  double logit_width() const;
   int devices() const { return data * tensor * pipeline * context; }
   int micro_batches() const { return batch / (data * micro_batch); }
   Pipeline pipeline_order() const {
