@@ -64,21 +64,38 @@ std::vector<KernelPlan> layouts_to_try(const Shape& shape, const TuneOptions& op
   return plans;
 }
 
-std::vector<KernelPlan> tactics_to_try(const Shape& shape, const KernelPlan& plan) {
+std::vector<KernelPlan> distances_to_try(const Shape& shape, KernelPlan plan) {
+  const int usual = kernels::usual_prefetch(shape.row_bytes);
+  std::vector<KernelPlan> plans;
+  for (const int ahead : {0, usual / 2, usual, usual * 2, usual * 4, usual * 8}) {
+    plan.prefetch = ahead;
+    plans.push_back(plan);
+  }
+  return plans;
+}
+
+std::vector<KernelPlan> stores_to_try(const Shape& shape, const KernelPlan& plan) {
   std::vector<KernelPlan> plans{plan};
-  const int usual = std::max(plan.prefetch, 1);
-  for (const int ahead : {0, usual / 2, usual * 2, usual * 4}) {
-    KernelPlan other = plan;
-    other.prefetch = ahead;
-    if (std::ranges::find(plans, other) == plans.end()) plans.push_back(other);
-  }
   if (shape.rows * shape.out_bytes > all_caches) {
-    const std::size_t plain = plans.size();
-    for (std::size_t i = 0; i < plain; ++i) {
-      plans.push_back(plans[i]);
-      plans.back().stream = true;
-    }
+    plans.push_back(plan);
+    plans.back().stream = true;
   }
+  return plans;
+}
+
+std::vector<KernelPlan> finals(const Shape& shape, const std::vector<Trial>& layouts) {
+  constexpr std::size_t most = 3;
+  constexpr double near = 1.15;  // distance and stores make up for no more
+  std::vector<const Trial*> leaders;
+  for (const Trial& t : layouts) leaders.push_back(&t);
+  std::ranges::stable_sort(leaders, {}, &Trial::seconds);
+  leaders.resize(std::min(leaders.size(), most));
+  std::erase_if(leaders, [&](const Trial* t) { return t->seconds > near * leaders.front()->seconds; });
+  std::ranges::sort(leaders);  // simplest first again
+  std::vector<KernelPlan> plans;
+  for (const Trial* t : leaders)
+    for (const KernelPlan& ahead : distances_to_try(shape, t->plan))
+      for (const KernelPlan& other : stores_to_try(shape, ahead)) plans.push_back(other);
   return plans;
 }
 
@@ -113,7 +130,7 @@ double lower_quartile(std::vector<double> seconds) {
 std::vector<Trial> race(const std::vector<KernelPlan>& plans, const std::function<void(const KernelPlan&)>& run,
                         bool thorough) {
   const int least_rounds = thorough ? 12 : 3, most_rounds = thorough ? 24 : 12;
-  constexpr double enough_s = 0.02, hopeless = 1.15;
+  constexpr double enough_s = 0.02, slower = 1.15, hopeless = 1.5;
   std::vector<Trial> trials;
   std::vector<std::vector<double>> runs(plans.size());
   // threads that slept may share a processor for some milliseconds
@@ -128,7 +145,7 @@ std::vector<Trial> race(const std::vector<KernelPlan>& plans, const std::functio
     const Stopwatch watch;
     for (std::size_t i = 0; i < trials.size(); ++i) {
       Trial& t = trials[i];
-      if (!thorough && round >= least_rounds && t.seconds > hopeless * best) continue;
+      if (!thorough && round > 0 && t.seconds > (round < least_rounds ? hopeless : slower) * best) continue;
       measure([&] { run(t.plan); }, runs[i]);
       t.seconds = lower_quartile(runs[i]);
       t.runs = static_cast<int>(runs[i].size());
@@ -138,6 +155,16 @@ std::vector<Trial> race(const std::vector<KernelPlan>& plans, const std::functio
     stop_if_interrupted();
   }
   return trials;
+}
+
+void add(std::vector<Trial>& trials, const std::vector<Trial>& later) {
+  for (const Trial& t : later) {
+    const auto before = std::ranges::find(trials, t.plan, &Trial::plan);
+    if (before == trials.end())
+      trials.push_back(t);
+    else
+      *before = {t.plan, t.seconds, before->runs + t.runs};
+  }
 }
 
 const Trial& fastest(const std::vector<Trial>& trials, double tolerance) {

@@ -21,13 +21,20 @@ struct Shape {
 /// Plans that differ in layout, simplest first. inside(order, block): the share of nonzeros within blocks.
 std::vector<KernelPlan> layouts_to_try(const Shape& shape, const TuneOptions& options,
                                        const std::function<double(Order, int)>& inside);
-/// The same layout run otherwise.
-std::vector<KernelPlan> tactics_to_try(const Shape& shape, const KernelPlan& plan);
+/// The same layout with features read at several distances ahead, none first, and with results written past the caches
+/// where they are large, the plan itself first.
+std::vector<KernelPlan> distances_to_try(const Shape& shape, KernelPlan plan);
+std::vector<KernelPlan> stores_to_try(const Shape& shape, const KernelPlan& plan);
+/// The few layouts near the fastest, at all distances and with all stores.
+std::vector<KernelPlan> finals(const Shape& shape, const std::vector<Trial>& layouts);
 
 /// Runs the plans in turns, until the slower ones are known to be slower. Trials as in `plans`. `thorough`: nobody
 /// leaves early.
 std::vector<Trial> race(const std::vector<KernelPlan>& plans, const std::function<void(const KernelPlan&)>& run,
                         bool thorough);
+
+/// Joins what a later race measured; its times count.
+void add(std::vector<Trial>& trials, const std::vector<Trial>& later);
 
 /// The fastest, or the first that is within `tolerance` of it: simpler plans come first.
 const Trial& fastest(const std::vector<Trial>& trials, double tolerance);

@@ -110,6 +110,7 @@ void Tuned::aggregate(const KernelPlan& plan, const kernels::Weights& weights, R
 }
 
 Choice Tuned::choose(const Use& use, const std::function<void(const KernelPlan&)>& run) const {
+  constexpr double equal = 0.03;  // nearer plans change places from process to process
   Shape shape{matrix_.rows(), matrix_.columns, matrix_.nonzeros()};
   const auto bytes = static_cast<std::int64_t>(kernels::bytes_of(use.type));
   shape.row_bytes = shape.out_bytes = use.width * bytes;
@@ -125,19 +126,20 @@ Choice Tuned::choose(const Use& use, const std::function<void(const KernelPlan&)
   if (options_.exhaustive) {
     std::vector<KernelPlan> all;
     for (const KernelPlan& plan : plans)
-      for (const KernelPlan& other : tactics_to_try(shape, plan)) all.push_back(other);
+      for (const KernelPlan& ahead : distances_to_try(shape, plan))
+        for (const KernelPlan& other : stores_to_try(shape, ahead)) all.push_back(other);
     choice.trials = race(all, run, true);
     choice.plan = fastest(choice.trials, 0).plan;
   } else {
-    // the layout first, then how it is run
-    choice.trials = race(plans, run, false);
-    std::vector<Trial> finer = race(tactics_to_try(shape, fastest(choice.trials, 0.02).plan), run, false);
-    // the first of them ran in both races
-    Trial &again = finer.front(), &before = *std::ranges::find(choice.trials, again.plan, &Trial::plan);
-    before.seconds = again.seconds = std::min(before.seconds, again.seconds);
-    before.runs += again.runs;
-    choice.plan = fastest(finer, 0.02).plan;
-    choice.trials.insert(choice.trials.end(), finer.begin() + 1, finer.end());
+    // how far ahead this machine reads, the layout, and then both again where they are near each other
+    choice.trials = race(distances_to_try(shape, plans.front()), run, false);
+    const int prefetch = fastest(choice.trials, equal).plan.prefetch;
+    for (KernelPlan& plan : plans) plan.prefetch = prefetch;
+    const std::vector<Trial> layouts = race(plans, run, false);
+    add(choice.trials, layouts);
+    const std::vector<Trial> finer = race(finals(shape, layouts), run, false);
+    add(choice.trials, finer);
+    choice.plan = fastest(finer, equal).plan;
   }
   choice.measuring_s = watch.seconds() - choice.preparing_s;
   return choice;
