@@ -86,6 +86,34 @@ TEST_P(Plans, AllComputeTheSame) {
       }
 }
 
+// what TuneOptions::same_sums promises
+TEST_P(Plans, ThatAddInTheSameOrderAgreeToTheBit) {
+  Random random(11);
+  const std::int64_t vertices = 600;
+  const Tuned tuned(random_graph(vertices, false, random));
+  for (const int heads : {1, 2, 3, 8})
+    for (const std::int64_t part : {1, 4, 7, 8, 16, 40}) {
+      const std::int64_t width = heads * part;
+      const Features x(vertices, width, 0, Float::float32, random);
+      const auto given = kernels::random_floats(tuned.matrix().nonzeros() * heads, random);
+      std::vector<float> first;
+      for (const Order order : {Order::natural, Order::community})
+        for (const int window : {0, 16})
+          for (const bool copied : {false, true})
+            for (const bool stream : {false, true}) {
+              const KernelPlan plan{
+                  .order = order, .window = window, .copied = copied, .prefetch = 2, .stream = stream};
+              Features y(vertices, width, 0, Float::float32, random);
+              tuned.aggregate(plan, {.edge = given.data(), .heads = heads}, Reduce::sum, x.in(), {}, y.out());
+              std::vector<float> sums;
+              for (std::int64_t r = 0; r < vertices; ++r)
+                for (std::int64_t f = 0; f < width; ++f) sums.push_back(static_cast<float>(y.at(r, f)));
+              if (first.empty()) first = sums;
+              ASSERT_EQ(first, sums) << name_of(plan) << ", " << heads << " heads of " << part;
+            }
+    }
+}
+
 TEST(Tuned, ChoosesOnceForAUse) {
   Random random(3);
   const Tuned tuned(random_graph(3000, false, random), {.remember = false});

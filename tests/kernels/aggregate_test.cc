@@ -23,7 +23,7 @@ void check(std::uint64_t seed) {
   Random random(seed);
   const std::int64_t shapes[][2] = {{0, 0}, {1, 1}, {1, 300}, {300, 1}, {70, 70}, {257, 129}, {40, 0}, {900, 900}};
   const auto [rows, columns] = shapes[random.below(std::size(shapes))];
-  const int heads = random.below(4) == 0 ? 1 + static_cast<int>(random.below(4)) : 1;
+  const int heads = random.below(3) == 0 ? 1 + static_cast<int>(random.below(8)) : 1;
   const std::int64_t widths[] = {1, 2, 3, 4, 5, 7, 8, 11, 15, 16, 17, 31, 32, 33, 47, 64, 96, 100, 128, 129, 160, 257};
   const std::int64_t width = widths[random.below(std::size(widths))] * heads;
   const RandomCsr a(rows, columns, 6, random.below(3) == 0 ? 3000 : 20, random);

@@ -95,6 +95,24 @@ struct GivenWeight {  // all there is
   }
 };
 
+/// An edge's weights for the vectors of a panel: vector i belongs to head of[i].
+struct WeightByVector {
+  const float* weight;
+  const int* of;
+};
+
+/// A weight a head, for panels of several heads at once.
+struct HeadWeights {
+  static constexpr bool weighted = true;
+  const float* edge;
+  const std::int64_t* source;
+  int heads;
+  int of[8];
+  HWY_INLINE WeightByVector at(std::int64_t e, std::int64_t) const {
+    return {edge + (source ? source[e] : e) * heads, of};
+  }
+};
+
 // Where an edge comes from.
 
 struct Columns {
@@ -126,6 +144,11 @@ struct Panel {
     } else {
       for (int i = 0; i < NV; ++i) v[i] = hn::Add(v[i], of.load(d, x + i * n));
     }
+  }
+  template <bool, class Of>
+  HWY_INLINE void add(D d, const Of& of, const typename Of::T* x, WeightByVector w) {
+    const std::size_t n = hn::Lanes(d);
+    for (int i = 0; i < NV; ++i) v[i] = hn::MulAdd(hn::Set(d, w.weight[w.of[i]]), of.load(d, x + i * n), v[i]);
   }
   HWY_INLINE void add(const Panel& other) {
     for (int i = 0; i < NV; ++i) v[i] = hn::Add(v[i], other.v[i]);
@@ -569,6 +592,41 @@ bool narrow_rows(const Job& job, std::int64_t first, std::int64_t last) {
   return false;
 }
 
+/// Heads of whole vectors in one pass over the edges, instead of one a head. Vectors may be narrower than the widest.
+template <class D>
+void head_rows_of(D d, const Job& job, std::int64_t first, std::int64_t last) {
+  const auto vectors_per_head = static_cast<int>(job.x.width / job.weights.heads) / static_cast<int>(hn::Lanes(d));
+  HeadWeights weight{job.weights.edge, job.layout.inter.source, job.weights.heads, {}};
+  panels_of<8>(d, job.x.width, 1, [&](auto, auto count, const Slice& slice) HWY_ATTR {
+    const int vector = static_cast<int>(slice.f) / static_cast<int>(hn::Lanes(d));
+    for (int i = 0; i < count.value; ++i) weight.of[i] = (vector + i) / vectors_per_head;
+    weighted_rows<OfFloat, D, count.value>(d, OfFloat(), weight, job, first, last, slice);
+  });
+}
+
+/// False where heads are no whole vectors, or rows are more than sums of their inter edges by a weight each.
+template <class Of>
+bool head_rows(const Job& job, std::int64_t first, std::int64_t last) {
+  if constexpr (std::is_same_v<Of, OfFloat>) {
+    const Layout& layout = job.layout;
+    const std::int64_t part = job.x.width / job.weights.heads;
+    const auto widest = static_cast<std::int64_t>(hn::Lanes(hn::ScalableTag<float>()));
+    if (job.weights.heads == 1 || !job.weights.edge || job.weights.column || (job.own_weights && layout.inter.weight) ||
+        job.reduce == Reduce::max || layout.tile || layout.intra.begin || layout.block_begin || part >= 8 * widest)
+      return false;
+    if (part % widest == 0)
+      head_rows_of(hn::ScalableTag<float>(), job, first, last);
+    else if (part % 8 == 0)
+      head_rows_of(hn::CappedTag<float, 8>(), job, first, last);
+    else if (part % 4 == 0)
+      head_rows_of(hn::CappedTag<float, 4>(), job, first, last);
+    else
+      return false;
+    return true;
+  }
+  return false;
+}
+
 // What is called with the type of the features.
 
 struct RowsOf {
@@ -585,7 +643,7 @@ struct RowsOf {
       step = last - first;  // one panel
     for (std::int64_t from = first; from < last; from += step) {
       const std::int64_t to = std::min(last, from + step);
-      if (narrow_rows<Of>(*job, from, to)) continue;
+      if (head_rows<Of>(*job, from, to) || narrow_rows<Of>(*job, from, to)) continue;
       each_panel(job->x.width, job->weights.heads, [&](auto d, auto count, const Slice& slice) HWY_ATTR {
         if (job->reduce == Reduce::max)
           most_rows<Of, decltype(d), count.value>(d, *job, from, to, slice);
