@@ -35,6 +35,20 @@ def communities(path, n=240, classes=3, seed=0, **changes):
     np.savez(path, **{k: v for k, v in arrays.items() if v is not None})
 
 
+def rings_and_stars(path, count=40, seed=0):
+    """A union of small graphs, half of them rings and half stars: to be told apart by their degrees."""
+    random = np.random.default_rng(seed)
+    sources, targets, ids, labels = [], [], [], np.arange(count) % 2
+    for graph, label in enumerate(labels):
+        n, first = int(random.integers(5, 12)), len(ids)
+        a = np.arange(n) if label == 0 else np.zeros(n - 1, int)
+        b = (np.arange(n) + 1) % n if label == 0 else np.arange(1, n)
+        sources += list(first + np.concatenate([a, b]))
+        targets += list(first + np.concatenate([b, a]))
+        ids += [graph] * n
+    np.savez(path, edge_index=np.array([sources, targets]), graph_ids=np.array(ids), graph_labels=labels)
+
+
 def study(run):
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
@@ -107,6 +121,20 @@ class Train(CommandTest):
         curve = lambda s, key: s["candidates"][0]["details"]["runs"][0]["curve"][key]
         np.testing.assert_allclose(curve(two, "training_loss"), curve(one, "training_loss"), atol=2e-4)
         np.testing.assert_allclose(curve(two, "validation_loss"), curve(one, "validation_loss"), atol=2e-4)
+
+    def test_ranks_share_folds(self):
+        union = self.folder / "union.npz"
+        rings_and_stars(union)
+        arguments = ("graph", "train", union, "--model", "gin", "--epochs", 4, "--folds", 5, "--hidden", 8, "--threads", 1,
+                     "--protocol", "nested", "--json")
+        one = study(pare(*arguments))
+        first, second, third = self.ranks(arguments, 3)  # two, two and one fold
+        self.assertEqual((second, third), ("", ""))
+        runs = lambda s: [{k: v for k, v in r.items() if k not in ("epoch_ms", "seconds")}
+                          for r in s["candidates"][0]["details"]["runs"]]
+        self.assertEqual(runs(json.loads(first)), runs(one))
+        for run in json.loads(first)["candidates"][0]["details"]["runs"]:
+            self.assertGreater(run["epoch_ms"], 0)
 
     def test_torchrun(self):
         torchrun = pathlib.Path(sys.executable).parent / "torchrun"

@@ -193,7 +193,7 @@ TEST(Training, WholeGraphsAreToldApart) {
     o.batch = 16;
     o.folds = 4;
     o.nested = nested;
-    const auto runs = train_graphs(graph, o);
+    const auto runs = train_graphs(graph, o, nullptr);
     ASSERT_EQ(runs.size(), 4u);
     double mean = 0;
     for (const OneRun& run : runs) {
@@ -229,7 +229,7 @@ TEST(Training, RefusesWhatCannotBeLearnt) {
   Graph shared = rings(40);
   shared.graph_of[static_cast<std::size_t>(shared.vertices()) - 1] = 38;
   o = published(Model::gin, true);
-  EXPECT_THROW(train_graphs(shared, o), Error);
+  EXPECT_THROW(train_graphs(shared, o, nullptr), Error);
 }
 
 }  // namespace

@@ -102,9 +102,6 @@ bool classifies_graphs(const Graph& graph) { return graph.labels.empty() && !gra
 study::Study train(const Graph& graph, const std::vector<TrainOptions>& models, runtime::GlooGroup* ranks) {
   const bool whole_graphs = classifies_graphs(graph);
   for (const TrainOptions& options : models) check(options, whole_graphs);
-  if (whole_graphs && ranks)
-    throw UsageError("is for the vertices of one graph", "training by several ranks",
-                     "folds of graphs can be trained side by side with --seed");
   study::Study study{.verb = "graph train", .workload = {"graph", graph.name, graph.hash}};
   const TrainOptions& first = models.front();
   study.conditions = {{"device", "cpu"},
@@ -125,7 +122,7 @@ study::Study train(const Graph& graph, const std::vector<TrainOptions>& models, 
   }
   study.conditions["features"] = which_features(graph, whole_graphs ? WithoutFeatures::degree : WithoutFeatures::own);
   for (const TrainOptions& options : models) {
-    const auto runs = whole_graphs ? train_graphs(graph, options) : train_vertices(graph, options, ranks);
+    const auto runs = whole_graphs ? train_graphs(graph, options, ranks) : train_vertices(graph, options, ranks);
     study.candidates.push_back(candidate_of(options, runs, whole_graphs));
   }
   // chosen by what was not the test, where there is such a thing

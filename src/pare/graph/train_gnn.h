@@ -40,11 +40,12 @@ std::vector<Run> train_vertices(const Graph& graph, const TrainOptions& options,
 
 /// Whole graphs: a run for each fold, which is its test set, trained on the others; the rate is halved every 50 epochs
 /// (Xu et al. 2019). The runs' `best` is the epoch with the highest accuracy in the mean over folds, as in that paper;
-/// with options.nested the fold after it chooses the epoch and is not trained on.
-std::vector<Run> train_graphs(const Graph& graph, const TrainOptions& options);
+/// with options.nested the fold after it chooses the epoch and is not trained on. Ranks train a share of the folds
+/// each, with the same results as one.
+std::vector<Run> train_graphs(const Graph& graph, const TrainOptions& options, runtime::GlooGroup* ranks);
 
 /// Trains each of the models on the graph: one candidate each. Costs: test_accuracy with the standard deviation over
-/// runs, validation_accuracy, epoch_ms, seconds. ranks: what a batch is divided among; null: nothing.
+/// runs, validation_accuracy, epoch_ms, seconds. ranks: what a batch, or the folds, are divided among; null: nothing.
 study::Study train(const Graph& graph, const std::vector<TrainOptions>& models, runtime::GlooGroup* ranks);
 
 }  // namespace pare::graph

@@ -17,6 +17,7 @@
 #include "pare/graph/features.h"
 #include "pare/graph/splits.h"
 #include "pare/graph/train_gnn.h"
+#include "pare/runtime/gloo.h"
 
 namespace pare::graph {
 namespace {
@@ -136,6 +137,36 @@ Run train_fold(const Union& graphs, std::int64_t classes, const std::vector<int>
   return run;
 }
 
+/// What a run measured, as numbers, and back.
+std::vector<double> numbers_of(const Run& run) {
+  std::vector<double> out{run.epoch_ms, run.seconds};
+  for (std::size_t e = 0; e < run.curve.size(); ++e) {
+    const Epoch& epoch = run.curve[e];
+    out.insert(out.end(), {epoch.training_loss, epoch.validation_loss, epoch.validation_accuracy, run.test_curve[e]});
+  }
+  return out;
+}
+void set(Run& run, const double* numbers, std::size_t epochs) {
+  run.epoch_ms = numbers[0];
+  run.seconds = numbers[1];
+  run.curve.clear(), run.test_curve.clear();
+  for (const double* e = numbers + 2; run.curve.size() < epochs; e += 4) {
+    run.curve.push_back({e[0], e[1], e[2]});
+    run.test_curve.push_back(e[3]);
+  }
+}
+
+/// Fills the runs of the other ranks' folds. A run without a curve is another's.
+void share(std::vector<Run>& runs, std::size_t epochs, runtime::GlooGroup& ranks) {
+  const auto size = static_cast<std::int64_t>(2 + 4 * epochs);
+  const at::Tensor all = at::zeros({static_cast<std::int64_t>(runs.size()), size}, at::kDouble);
+  auto* to = all.data_ptr<double>();
+  for (std::size_t i = 0; i < runs.size(); ++i)
+    if (!runs[i].curve.empty()) std::ranges::copy(numbers_of(runs[i]), to + static_cast<std::int64_t>(i) * size);
+  ranks.sum(all);
+  for (std::size_t i = 0; i < runs.size(); ++i) set(runs[i], to + static_cast<std::int64_t>(i) * size, epochs);
+}
+
 /// The first epoch with the highest mean of a curve over the runs.
 std::size_t best_epoch(const std::vector<const Run*>& runs, const auto& accuracy) {
   std::size_t best = 0;
@@ -150,18 +181,23 @@ std::size_t best_epoch(const std::vector<const Run*>& runs, const auto& accuracy
 
 }  // namespace
 
-std::vector<Run> train_graphs(const Graph& graph, const TrainOptions& options) {
+std::vector<Run> train_graphs(const Graph& graph, const TrainOptions& options, runtime::GlooGroup* ranks) {
   if (graph.graph_labels.empty()) throw Error("has no labels of graphs", graph.name, "a network needs them to learn");
   if (graph.graph_labels.size() < 2 * static_cast<std::size_t>(options.folds))
     throw Error(fmt::format("has {} graphs, too few for {} folds", graph.graph_labels.size(), options.folds),
                 graph.name, "give fewer --folds");
   const Union graphs(graph);
   const std::vector<int> folds = folds_of(graph.graph_labels, options.folds, options.seed);
-  Progress progress("training gin", static_cast<std::size_t>(options.folds) * static_cast<std::size_t>(options.epochs));
+  const auto own = [&](int fold) { return !ranks || fold % ranks->size() == ranks->rank(); };
+  std::size_t own_folds = 0;
+  for (int fold = 0; fold < options.folds; ++fold) own_folds += own(fold);
+  Progress progress("training gin", own_folds * static_cast<std::size_t>(options.epochs));
   std::vector<Run> runs;
   runs.reserve(static_cast<std::size_t>(options.folds));
   for (int fold = 0; fold < options.folds; ++fold)
-    runs.push_back(train_fold(graphs, graph.graph_classes, folds, fold, options, progress));
+    runs.push_back(own(fold) ? train_fold(graphs, graph.graph_classes, folds, fold, options, progress)
+                             : Run{.seed = options.seed});
+  if (ranks) share(runs, static_cast<std::size_t>(options.epochs), *ranks);
   std::vector<const Run*> all;
   all.reserve(runs.size());
   for (const Run& run : runs) all.push_back(&run);

@@ -19,6 +19,8 @@ using Options = c10::intrusive_ptr<c10d::ProcessGroupGloo::Options>;
 Options over(std::shared_ptr<gloo::transport::Device> device) {
   auto options = c10d::ProcessGroupGloo::Options::create();
   options->threads = 1;
+  // ranks may wait long for one that has more to do; one that ends closes its connections, which is noticed at once
+  options->timeout = std::chrono::hours(24);
   options->devices.push_back(std::move(device));
   return options;
 }
