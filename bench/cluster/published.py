@@ -96,12 +96,14 @@ def run_of(row):
             options += ["--gathers-per-layer", "12"]
     elif "fp8" in row["precision"]:
         options += ["--precision", "fp8"]
+        # torchao's scales and those of Megatron-Bridge's recipes on H100 (fp8cs); before, Transformer Engine had no others
+        if row["id"].startswith(("titan", "bridge")):
+            options += ["--fp8-scaling", "current"]
     if row["id"].startswith("titan"):  # FSDP2's mixed precision, torch's own cross-entropy
         options += ["--weights", "fp32", "--cast-weights", "--plain-loss"]
     elif row["precision"].startswith("amp"):
-        options += ["--weights", "fp32", "--gradients", "fp32"]
-        if "H100" in row["gpu"]:  # Composer casts before it gathers since 2023; the fitted rows of A100 are from before
-            options += ["--cast-weights"]
+        # all published in October 2023 (llm-foundry's b2a43a147) for Composer 0.16.4, which casts before it gathers
+        options += ["--weights", "fp32", "--gradients", "fp32", "--cast-weights"]
     elif "PURE" in row["precision"]:
         options += ["--gradients", "bf16"]
     if row["notes"].startswith("no torch.compile"):
@@ -129,9 +131,16 @@ def run_of(row):
                choices, float(row["memory_gib"]) if row["memory_gib"] else None)
 
 
+FSDP_FIGURES = [f"device.{key}" for key in ("matrix_efficiency", "half_inner", "memory_efficiency", "attention_efficiency",
+                                            "host_us", "overlap_slowdown")]
+
+
 class Group:
-    def __init__(self, name, runs, machine, changes, free):
+    """Runs of one kind. `free`: figures of the description to fit, on the fit rows, or those of the runs `fit_on`."""
+
+    def __init__(self, name, runs, machine, changes, free, fit_on=None):
         self.name, self.runs, self.free = name, list(runs()), free
+        self.fit_on = [run for run in (list(fit_on()) if fit_on else self.runs) if run.use == "fit"]
         text = (CLUSTERS / machine).read_text()
         for key, value in changes.items():
             text = set_key(text, key, value)
@@ -150,18 +159,14 @@ GROUPS = {
                                        {}, ["device.matrix_efficiency"]),
     "megatron-h100": lambda: Group("megatron-h100", runs_of("megatron-h100"), "dgx-h100.toml", {},
                                    ["device.matrix_efficiency", "device.pass_us"]),
-    "mpt-a100-40": lambda: Group("mpt A100 40 GB", runs_of("mpt", gpu="A100-40"), "dgx-a100-40gb.toml", {},
-                                 ["device.matrix_efficiency", "device.half_inner", "device.memory_efficiency",
-                                  "device.attention_efficiency", "device.host_us", "device.overlap_slowdown"]),
-    "mpt-a100-80": lambda: Group("mpt A100 80 GB", runs_of("mpt", gpu="A100-80"), "dgx-a100-80gb.toml", {},
-                                 ["device.matrix_efficiency", "device.half_inner", "device.memory_efficiency",
-                                  "device.attention_efficiency", "device.host_us", "device.overlap_slowdown"]),
+    "mpt-a100-40": lambda: Group("mpt A100 40 GB", runs_of("mpt", gpu="A100-40"), "dgx-a100-40gb.toml", {}, FSDP_FIGURES),
+    "mpt-a100-80": lambda: Group("mpt A100 80 GB", runs_of("mpt", gpu="A100-80"), "dgx-a100-80gb.toml", {}, FSDP_FIGURES),
     "mpt-h100": lambda: Group("mpt H100 bf16", runs_of("mpt", gpu="H100", precision="bf16"), "dgx-h100.toml", {},
-                              ["device.matrix_efficiency", "device.half_inner", "device.memory_efficiency",
-                               "device.attention_efficiency", "device.host_us", "device.overlap_slowdown"]),
-    "mpt-h100-fp8": lambda: Group("mpt H100 fp8", runs_of("mpt", gpu="H100", precision="fp8"), "dgx-h100.toml", {}, []),
-    "fp8": lambda: Group("nemo, bridge fp8", runs_of("nemo", "bridge"), "dgx-h100.toml", {},
-                         []),
+                              FSDP_FIGURES),
+    # the same machines and the same sweep: figures of its rows in 16 bits
+    "mpt-h100-fp8": lambda: Group("mpt H100 fp8", runs_of("mpt", gpu="H100", precision="fp8"), "dgx-h100.toml", {},
+                                  FSDP_FIGURES, fit_on=runs_of("mpt", gpu="H100", precision="bf16")),
+    "fp8": lambda: Group("nemo, bridge fp8", runs_of("nemo", "bridge"), "dgx-h100.toml", {}, ["device.pass_us"]),
     "titan": lambda: Group("titan", runs_of("titan"), "h100-hbm2e.toml", {}, []),
     "zero-bubble": lambda: Group("zero bubble", zero_bubble_runs, "dgx-a100-80gb.toml", {},
                                  ["device.matrix_efficiency", "device.pass_us"]),
@@ -213,7 +218,7 @@ def loss(runs, text):
 
 def fitted(group):
     """The description with its free figures fitted."""
-    runs = [run for run in group.runs if run.use == "fit"]
+    runs = group.fit_on
     assert len(group.free) < len(runs) or not group.free, f"{group.name}: {len(group.free)} figures, {len(runs)} rows"
     text, best, step = group.text, loss(runs, group.text) if group.free else 0, 1.6
     while step > 1.015 and group.free:

@@ -110,6 +110,40 @@ TEST(EncoderDecoder, TheWordEmbeddingIsOnceOnADevice) {
   EXPECT_DOUBLE_EQ(state(2), state(1) + 18.0 * 32128 * 512);  // words of the encoder; of the decoder and the head
 }
 
+// By torchtitan's rule, every second product of a decoder's layer runs again: keys and attention's projection, those of
+// the cross-attention, whose keys are of the encoder's tokens, and the last of the feed-forward. Kept, beside the
+// input: queries, values and outcome of both attentions, and the first of the feed-forward.
+TEST(EncoderDecoder, CheckpointingByOperator) {
+  const auto network = parse_config(t5, "config.json", {.sequence = 256, .decoder_sequence = 64});
+  Strategy s{.micro_batch = 2, .batch = 2, .dropout = false};
+  const double without = total(network->parts(s).kinds[3].backward.operations);
+  s.recompute = Recompute::operators;
+  const Part decoder = network->parts(s).kinds[3];
+  const double own = 2 * 64, seen = 2 * 256, square = 512 * 512;
+  EXPECT_DOUBLE_EQ(total(decoder.backward.operations) - without, 2 * square * (own + own + seen + own + 4 * own));
+  EXPECT_DOUBLE_EQ(decoder.activation_bytes, 2 * 512 * (own * (1 + 3 + 2 + 4) + seen));
+  // an encoder's layer: the same without the cross-attention
+  const Part encoder = network->parts(s).kinds[1];
+  EXPECT_DOUBLE_EQ(encoder.activation_bytes, 2 * 512 * seen * (1 + 3 + 4));
+}
+
+// Grouped products of experts are not on torchtitan's list and all run again, with the router's; what is exchanged is
+// on it: kept, and not exchanged again.
+TEST(Networks, ExpertsCheckpointedByOperator) {
+  const auto network = parse_config(mixtral, "config.json");
+  Strategy s{.data = 4, .expert = 4, .micro_batch = 2, .batch = 8};
+  const Part without = network->parts(s).kinds[1];
+  s.recompute = Recompute::operators;
+  const Part part = network->parts(s).kinds[1];
+  const double tokens = 2 * 256, h = 512, keys = 2 * 64, inner = 1024;
+  EXPECT_DOUBLE_EQ(total(part.backward.operations) - total(without.backward.operations),
+                   2 * tokens * h * (keys + h + 8 + 2 * 3 * inner));
+  EXPECT_EQ(part.backward.communications.size(), without.backward.communications.size());
+  EXPECT_DOUBLE_EQ(part.activation_bytes, 2 * tokens * (h + h + keys + h + 2 * 2 * h));
+  s.expert = 1;
+  EXPECT_DOUBLE_EQ(network->parts(s).kinds[1].activation_bytes, 2 * tokens * (h + h + keys + h));
+}
+
 TEST(EncoderDecoder, RefusesContextParallelism) {
   const auto network = parse_config(t5, "config.json");
   EXPECT_THROW(check({.context = 2, .batch = 8}, *network, cluster(2)), UsageError);

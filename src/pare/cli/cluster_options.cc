@@ -43,6 +43,9 @@ void add_strategy(CLI::App& verb, StrategyOptions& options) {
 
 void add_training(CLI::App& verb, TrainingOptions& options) {
   verb.add_option("--precision", options.precision, "of products: bf16, fp16, fp8 or fp32")->capture_default_str();
+  verb.add_option("--fp8-scaling", options.fp8_scaling,
+                  "of products in 8 bits, by the largest numbers of earlier steps or of this one: delayed or current")
+      ->capture_default_str();
   verb.add_option("--weights", options.weights, "kept in (default: the precision, 16 bits of fp8)");
   verb.add_flag("--cast-weights", options.cast_weights,
                 "weights in float32 are cast before they are gathered (FSDP's mixed precision), not at each product");
@@ -90,6 +93,7 @@ void TrainingOptions::put_into(cluster::Strategy& s) const {
   s.fused_loss = !plain_loss;
   s.cast_weights = cast_weights;
   s.precision = cluster::parse_precision(precision, "--precision");
+  s.scaling = cluster::parse_scaling(fp8_scaling);
   const bool eight_bits = s.precision == Precision::float8;
   s.weights = weights.empty() ? (eight_bits ? Precision::bfloat16 : s.precision)
                               : cluster::parse_precision(weights, "--weights");

@@ -20,7 +20,7 @@ void add_workload(CLI::App& verb, ClusterWorkload& workload);
 
 /// How a network is trained, however it is spread, as the command line holds it.
 struct TrainingOptions {
-  std::string precision = "bf16", weights, gradients = "fp32", tensor_overlap = "weights";
+  std::string precision = "bf16", weights, gradients = "fp32", tensor_overlap = "weights", fp8_scaling = "delayed";
   bool plain_attention = false, no_overlap = false, no_scatter_gather = false, eager = false, no_dropout = false;
   bool cast_weights = false, plain_loss = false, post_validation = false;
   int gathers_per_layer = 1;

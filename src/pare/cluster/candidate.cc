@@ -34,6 +34,7 @@ study::Candidate to_candidate(const Network& t, const Strategy& s, const Cluster
                   {"gathers_per_layer", s.gathers_per_layer},
                   {"scatter_gather", s.scatter_gather},
                   {"post_validation", s.post_validation}};
+  if (s.precision == Precision::float8) out.decision["fp8_scaling"] = name(s.scaling);
   if (c.slow_device >= 0) out.decision["slow_device"] = {c.slow_device, c.slow_device_factor};
   if (c.slow_node >= 0) out.decision["slow_link"] = {c.slow_node, c.slow_node_factor};
   const auto cost = [&](const char* name, double value, const char* unit, Better better) {

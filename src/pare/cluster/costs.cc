@@ -37,7 +37,10 @@ double matrix_efficiency(const Operation& o, const Device& d) {
   if (o.direction == Direction::backward) std::swap(inner, columns);
   if (o.direction == Direction::weight) std::swap(rows, inner);
   if (d.processors > 0) efficiency *= tile_efficiency(rows, columns, d.processors);
-  return efficiency * inner / (inner + d.half_inner);
+  // half_inner is what of a product a tile takes to begin and end, which faster numbers do not shorten
+  const double half_inner =
+      d.half_inner * (o.precision == Precision::float8 ? d.flops(o.precision) / d.matrix_flops : 1);
+  return efficiency * inner / (inner + half_inner);
 }
 
 }  // namespace

@@ -103,7 +103,10 @@ Json megatron(const Strategy& s, const Network& network) {
   }
   if (s.precision == Precision::float16) o.give("--fp16");
   if (s.precision == Precision::bfloat16 || s.precision == Precision::float8) o.give("--bf16");
-  if (s.precision == Precision::float8) o.give("--fp8-format", "hybrid");
+  if (s.precision == Precision::float8) {
+    o.give("--fp8-format", "hybrid");
+    o.give("--fp8-recipe", s.scaling == Scaling::current ? "tensorwise" : "delayed");
+  }
   if (s.gradients == Precision::bfloat16) o.give("--grad-reduce-in-bf16");
   o.give("--attention-backend", s.flash_attention ? "flash" : "unfused");
   if (!s.dropout) {

@@ -1,8 +1,11 @@
 #include "pare/cluster/layer.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "pare/cluster/encoder_decoder.h"
+#include "pare/cluster/float8.h"
 #include "pare/cluster/memory.h"
 
 namespace pare::cluster {
@@ -31,6 +34,10 @@ class Builder {
   Operation linear(std::int64_t rows, std::int64_t inner, std::int64_t columns, int count = 1) const {
     return {OperationKind::linear, Direction::forward, {rows, inner, columns, 1}, s_.precision, count};
   }
+  /// One that never runs in 8 bits.
+  Operation wide_linear(std::int64_t rows, std::int64_t inner, std::int64_t columns) const {
+    return {OperationKind::linear, Direction::forward, {rows, inner, columns, 1}, s_.wide_products()};
+  }
 
   Operation moving(OperationKind kind, std::int64_t a, std::int64_t b = 1, int count = 1) const {
     return {kind, Direction::forward, {a, b, 1, 1}, s_.activations(), count};
@@ -49,7 +56,7 @@ class Builder {
 
   /// Scores and their product with the values, all heads of the micro-batch at once.
   std::vector<Operation> attention(std::int64_t keys, bool causal) const {
-    const Precision p = s_.precision == Precision::float8 ? Precision::bfloat16 : s_.precision;
+    const Precision p = s_.wide_products();
     const std::int64_t matrices = share(t_.heads) * s_.micro_batch, queries = t_.sequence / s_.context;
     const Shape shape{matrices, queries, keys, t_.head_width};
     if (s_.flash_attention)
@@ -61,6 +68,9 @@ class Builder {
     return out;
   }
 
+  /// What experts compute, of all tokens.
+  std::int64_t routed() const { return tokens() * std::max<std::int64_t>(1, t_.experts_per_token); }
+
   Part layer() const;
   Part embedding() const;
   Part head() const;
@@ -70,6 +80,8 @@ class Builder {
   double spread_parameters(std::int64_t all, std::int64_t whole) const {
     return static_cast<double>(whole) + static_cast<double>(all - whole) / s_.tensor;
   }
+  std::vector<Operation> expert_products() const;
+  std::vector<Operation> products_again() const;
   void add_tensor_communication(Part& part) const;
   void add_context_communication(Part& part) const;
   double boundary_bytes() const { return s_.activation_width() * static_cast<double>(tokens() * t_.hidden); }
@@ -78,54 +90,95 @@ class Builder {
   const Strategy& s_;
 };
 
+/// The router's, and of this device's experts.
+std::vector<Operation> Builder::expert_products() const {
+  const std::int64_t inner = share(t_.feed_forward);
+  const auto own = static_cast<int>(t_.experts / s_.expert);
+  // every device of an expert group computes its experts on the tokens that chose them, on average as many
+  const std::int64_t each = std::max<std::int64_t>(1, routed() * s_.expert / t_.experts);
+  return {wide_linear(tokens(), t_.hidden, t_.experts), linear(each, t_.hidden, t_.gated ? 2 * inner : inner, own),
+          linear(each, inner, t_.hidden, own)};
+}
+
+/// Of torchtitan's checkpointing by operator (distributed/activation_checkpoint.py): every second one of a layer's
+/// products in their order, which is queries, keys, values, attention's projection, the same to look at an encoder,
+/// then gate, second and last of the feed-forward. Of experts all, and their router's: grouped products are not on its
+/// list. Nor were, before March 2026, those in 8 bits: all but the last, whose outcome nothing needs.
+std::vector<Operation> Builder::products_again() const {
+  const std::int64_t n = tokens(), h = t_.hidden, inner = share(t_.feed_forward);
+  const std::int64_t seen = t_.encoder_tokens * s_.micro_batch;
+  const std::int64_t heads = t_.head_width * share(t_.heads), kv = t_.head_width * share(t_.kv_heads);
+  const bool all = s_.precision == Precision::float8;
+  std::vector<Operation> again{linear(n, h, all ? heads + 2 * kv : kv), linear(n, heads, h)};
+  if (seen > 0) {
+    again.push_back(linear(seen, h, all ? 2 * kv : kv));
+    if (all) again.push_back(linear(n, h, heads));
+    again.push_back(linear(n, heads, h));
+  }
+  if (t_.experts > 0)
+    append(again, expert_products());
+  else if (all)
+    again.push_back(linear(n, h, t_.gated ? 2 * inner : inner));
+  else
+    again.push_back(t_.gated ? linear(n, h, inner) : linear(n, inner, h));
+  return again;
+}
+
 Part Builder::layer() const {
   Part part{.name = "layer"};
   const std::int64_t n = tokens(), h = t_.hidden;
   const std::int64_t heads = share(t_.heads), kv = share(t_.kv_heads), inner = share(t_.feed_forward);
-  // every device of an expert group computes its experts on the tokens that chose them, on average as many
-  const std::int64_t routed = n * std::max<std::int64_t>(1, t_.experts_per_token);
 
-  std::vector<Operation> products{linear(n, h, t_.head_width * (heads + 2 * kv)), linear(n, t_.head_width * heads, h)};
+  // those whose inputs tensor ranks gather, those whose outcomes they add up, and experts
+  std::vector<Operation> first{linear(n, h, t_.head_width * (heads + 2 * kv))},
+      second{linear(n, t_.head_width * heads, h)}, experts;
   if (t_.experts > 0) {
-    products.push_back(linear(n, h, t_.experts));
-    const auto own = static_cast<int>(t_.experts / s_.expert);
-    const std::int64_t each = std::max<std::int64_t>(1, routed * s_.expert / t_.experts);
-    products.push_back(linear(each, h, t_.gated ? 2 * inner : inner, own));
-    products.push_back(linear(each, inner, h, own));
+    experts = expert_products();
   } else {
-    products.push_back(linear(n, h, t_.gated ? 2 * inner : inner));
-    products.push_back(linear(n, inner, h));
+    first.push_back(linear(n, h, t_.gated ? 2 * inner : inner));
+    second.push_back(linear(n, inner, h));
   }
   std::vector<Operation> core = attention(t_.sequence, t_.causal);
   if (t_.encoder_tokens > 0) {
     const std::int64_t seen = t_.encoder_tokens * s_.micro_batch;
-    products.push_back(linear(n, h, t_.head_width * heads));
-    products.push_back(linear(seen, h, 2 * t_.head_width * kv));
-    products.push_back(linear(n, t_.head_width * heads, h));
+    first.push_back(linear(n, h, t_.head_width * heads));
+    first.push_back(linear(seen, h, 2 * t_.head_width * kv));
+    second.push_back(linear(n, t_.head_width * heads, h));
     append(core, attention(t_.encoder_tokens, false));
   }
   const int halves = t_.encoder_tokens > 0 ? 3 : 2;
   std::vector<Operation> moving_parts{
       moving(OperationKind::normalise, spread(n), h, halves), moving(OperationKind::residual, spread(n) * h, 1, halves),
-      moving(t_.gated ? OperationKind::gate : OperationKind::activation, routed * inner)};
+      moving(t_.gated ? OperationKind::gate : OperationKind::activation, routed() * inner)};
 
   append(moving_parts, unfused());
 
+  std::vector<Operation> products;
+  Casts casts;
+  for (const auto& [operations, shared] :
+       {std::pair{first, Shared::gathered}, std::pair{second, Shared::scattered}, std::pair{experts, Shared::no}}) {
+    append(products, operations);
+    for (const Operation& o : operations) add_casts(casts, o, shared, s_);
+  }
+  part.cast_parameters = casts.kept_parameters;
+
   append(part.forward.operations, products);
+  append(part.forward.operations, casts.forward);
   append(part.forward.operations, core);
   append(part.forward.operations, moving_parts);
   if (s_.recompute == Recompute::full) part.backward.operations = part.forward.operations;
   if (s_.recompute == Recompute::selective && !s_.flash_attention) part.backward.operations = core;
   if (s_.recompute == Recompute::operators) {
-    // the first of every two products is kept: of queries, keys, values, output, and the feed-forward's; of a gate's
-    // two, which are one here, the second is the one to compute again
-    part.backward.operations = {linear(n, h, t_.head_width * kv), linear(n, t_.head_width * heads, h)};
-    if (t_.gated && t_.experts == 0) part.backward.operations.push_back(linear(n, h, inner));
+    part.backward.operations = products_again();
     append(part.backward.operations, moving_parts);
+    std::ranges::copy_if(casts.forward, std::back_inserter(part.backward.operations),
+                         [](const Operation& o) { return o.kind != OperationKind::largest; });  // kept
   }
   for (const auto& operations : {products, core, moving_parts})
     append(part.backward.operations, in_direction(operations, Direction::backward));
+  append(part.backward.operations, casts.backward);
   append(part.weight.operations, in_direction(products, Direction::weight));
+  append(part.weight.operations, casts.weight);
 
   part.parameters =
       spread_parameters(t_.layer_parameters() - t_.layer_expert_parameters(), t_.layer_whole_parameters());
@@ -141,7 +194,7 @@ Part Builder::layer() const {
   add_context_communication(part);
   if (s_.expert > 1) {
     const Communication exchange{CollectiveKind::all_to_all,
-                                 s_.activation_width() * static_cast<double>(spread(routed) * h), Axis::expert, 2};
+                                 s_.activation_width() * static_cast<double>(spread(routed()) * h), Axis::expert, 2};
     part.forward.communications.push_back(exchange);
     part.backward.communications.push_back(exchange);
     if (s_.recompute == Recompute::full) part.backward.communications.push_back(exchange);
@@ -155,11 +208,12 @@ Part Builder::layer() const {
 /// (Korthikanti et al. 2022).
 void Builder::add_tensor_communication(Part& part) const {
   if (s_.tensor == 1) return;
-  const double bytes = boundary_bytes();
+  const double bytes = boundary_bytes(),
+               inputs = s_.gathered_width() * static_cast<double>(tokens() * t_.hidden);  // of products
   const int halves = t_.encoder_tokens > 0 ? 3 : 2;
   const auto sums = [&](Work& work, int count, bool hidden) {
     if (s_.sequence_parallel) {
-      work.communications.push_back({CollectiveKind::all_gather, bytes, Axis::tensor, count, hidden});
+      work.communications.push_back({CollectiveKind::all_gather, inputs, Axis::tensor, count, hidden});
       work.communications.push_back({CollectiveKind::reduce_scatter, bytes, Axis::tensor, count, hidden});
     } else {
       work.communications.push_back({CollectiveKind::all_reduce, bytes, Axis::tensor, count, hidden});
@@ -169,10 +223,10 @@ void Builder::add_tensor_communication(Part& part) const {
   sums(part.forward, halves, all);
   if (s_.recompute == Recompute::full) sums(part.backward, halves, all);
   if (s_.recompute == Recompute::operators && s_.sequence_parallel)  // what is summed is kept, what is gathered is not
-    part.backward.communications.push_back({CollectiveKind::all_gather, bytes, Axis::tensor, halves, all});
+    part.backward.communications.push_back({CollectiveKind::all_gather, inputs, Axis::tensor, halves, all});
   if (s_.sequence_parallel) {
     // the inputs, kept spread, are gathered once more for the gradients of weights
-    part.weight.communications.push_back({CollectiveKind::all_gather, bytes, Axis::tensor, halves, true});
+    part.weight.communications.push_back({CollectiveKind::all_gather, inputs, Axis::tensor, halves, true});
   }
   const bool beside = s_.tensor_overlap != TensorOverlap::none;
   if (!beside || all || s_.pipeline_order().splits_backward())
@@ -180,7 +234,7 @@ void Builder::add_tensor_communication(Part& part) const {
   else if (!s_.sequence_parallel)
     sums(part.weight, halves, true);
   else {
-    part.backward.communications.push_back({CollectiveKind::all_gather, bytes, Axis::tensor, halves});
+    part.backward.communications.push_back({CollectiveKind::all_gather, inputs, Axis::tensor, halves});
     part.weight.communications.push_back({CollectiveKind::reduce_scatter, bytes, Axis::tensor, halves, true});
   }
 }
@@ -201,9 +255,14 @@ Part Builder::perceptron() const {
   Part part{.name = "layer"};
   const std::vector<Operation> both{linear(tokens(), t_.hidden, t_.hidden),
                                     moving(OperationKind::relu, tokens() * t_.hidden)};
+  Casts casts;
+  add_casts(casts, both[0], Shared::no, s_);
+  part.cast_parameters = casts.kept_parameters;
   part.forward.operations = both;
-  if (s_.recompute == Recompute::full) part.backward.operations = both;
+  append(part.forward.operations, casts.forward);
+  if (s_.recompute == Recompute::full) part.backward.operations = part.forward.operations;
   append(part.backward.operations, in_direction(both, Direction::backward));
+  append(part.backward.operations, casts.backward);
   part.weight.operations = in_direction({both[0]}, Direction::weight);
   part.parameters = static_cast<double>(t_.layer_parameters());
   part.activation_bytes = part.boundary_bytes = boundary_bytes();
@@ -215,7 +274,7 @@ Part Builder::embedding() const {
   Part part{.name = "embedding", .boundary_bytes = boundary_bytes()};
   if (t_.perceptron) return part;
   const Operation words = moving(OperationKind::embedding, tokens(), t_.hidden);
-  const Operation patches = linear((t_.sequence - 1) * s_.micro_batch, t_.patch, t_.hidden);
+  const Operation patches = wide_linear((t_.sequence - 1) * s_.micro_batch, t_.patch, t_.hidden);
   part.forward.operations = {t_.patch > 0 ? patches : words};
   part.weight.operations = in_direction(part.forward.operations, Direction::weight);
   if (t_.token_types > 0) {
@@ -239,11 +298,11 @@ Part Builder::embedding() const {
 Part Builder::head() const {
   Part part{.name = "head"};
   const std::int64_t classes = share(t_.vocabulary), rows = t_.head_rows() / s_.context * s_.micro_batch;
-  std::vector<Operation> products{linear(rows, t_.hidden, classes)};
+  std::vector<Operation> products{wide_linear(rows, t_.hidden, classes)};
   std::vector<Operation> rest{moving(OperationKind::normalise, spread(tokens()), t_.hidden),
                               moving(OperationKind::loss, rows, classes)};
   if (t_.dense_head) {
-    products.push_back(linear(rows, t_.hidden, t_.hidden));
+    products.push_back(wide_linear(rows, t_.hidden, t_.hidden));
     rest.push_back(moving(OperationKind::activation, rows * t_.hidden));
   }
   part.forward.operations = products;

@@ -39,6 +39,7 @@ struct Part {
   double logit_bytes = 0;          // kept only within its own passes
   double boundary_bytes = 0;       // of a micro-batch that the next part needs, before tensor ranks share them
   double narrow_bytes = 0;         // that formats narrower than the strategy's save on weights
+  double cast_parameters = 0;      // of one device: those that a batch keeps in 8 bits, too
 };
 
 /// The parts of a network in their order; equal ones are stored once.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "pare/cluster/float8.h"
+
 namespace pare::cluster {
 
 double state_bytes_per_parameter(const Strategy& s, int shards) {
@@ -11,6 +13,57 @@ double state_bytes_per_parameter(const Strategy& s, int shards) {
   return weights / (s.zero == 3 ? n : 1) + gradients / (s.sums_once() ? 1 : n) + optimizer / (s.zero > 0 ? n : 1);
 }
 
+namespace {
+
+/// Under checkpointing by operator: the layer's input, attention's outcome, the products that do not run again
+/// (layer.cc, products_again) and, for scales of 8 bits, magnitudes of all products' inputs; what tensor ranks have
+/// added up and what experts have sent.
+double kept_by_operator(const Transformer& t, const Strategy& s) {
+  const double tokens = static_cast<double>(t.sequence) * s.micro_batch / s.context,
+               seen = static_cast<double>(t.encoder_tokens) * s.micro_batch;
+  const auto h = static_cast<double>(t.hidden), f = static_cast<double>(t.feed_forward);
+  const double heads = static_cast<double>(t.head_width * t.heads), kv = static_cast<double>(t.head_width * t.kv_heads);
+  const bool eight_bits = s.precision == Precision::float8, dense = t.experts == 0;
+  const int attentions = t.encoder_tokens > 0 ? 2 : 1;
+  // numbers of a token: spread by sequence parallelism, split over the tensor ranks, and of outcomes before ranks add
+  // them up; and of a token of the encoder
+  double spread = h, split = 2 * attentions * heads, whole = 0, encoder = 0;
+  if (s.tensor > 1) spread += (attentions + 1) * h;
+  if (!dense && s.expert > 1) spread += 2 * h * static_cast<double>(t.experts_per_token);
+  if (dense) split += f;
+  if (eight_bits) {
+    spread += (attentions + (dense ? 1 : 0)) * h;
+    encoder = h;
+  } else {
+    split += kv;
+    whole = dense && t.gated ? h : 0;
+    encoder = kv / s.tensor;
+  }
+  spread /= s.sequence_parallel ? s.tensor : 1;
+  return s.activation_width() * (tokens * (spread + split / s.tensor + whole) + seen * encoder);
+}
+
+/// Bytes that copies in 8 bits add to what a layer keeps, mostly less than 0: what normalisations, the activation and,
+/// unless flash attention needs it too, attention hand to products takes a byte a number; weights that each pass casts
+/// wait, transposed, for the backward pass.
+double float8_bytes(const Transformer& t, const Strategy& s, double tokens, double routed) {
+  if (s.precision != Precision::float8) return 0;
+  const double saved = 1 - s.activation_width(), spread = s.sequence_parallel ? s.tensor : 1;
+  const auto h = static_cast<double>(t.hidden), heads = static_cast<double>(t.head_width * t.heads);
+  const int attentions = t.encoder_tokens > 0 ? 2 : 1;
+  const double outcomes = attentions * heads * (s.flash_attention ? 1 : saved);
+  double bytes = tokens * ((attentions + 1) * saved * h / spread +
+                           (outcomes + saved * routed * static_cast<double>(t.feed_forward)) / s.tensor);
+  bytes += static_cast<double>(t.encoder_tokens) * s.micro_batch * h / spread;
+  if (casts_weights_each_pass(s)) {
+    const std::int64_t looking = t.encoder_tokens > 0 ? 2 * t.hidden * t.head_width * (t.heads + t.kv_heads) : 0;
+    bytes += static_cast<double>(t.layer_matrix_parameters() + looking) / s.tensor;
+  }
+  return bytes;
+}
+
+}  // namespace
+
 double layer_activation_bytes(const Transformer& t, const Strategy& s) {
   const double tokens = static_cast<double>(t.sequence) * s.micro_batch / s.context;
   const auto h = static_cast<double>(t.hidden);
@@ -18,14 +71,7 @@ double layer_activation_bytes(const Transformer& t, const Strategy& s) {
   const double width = s.activation_width(), spread = s.sequence_parallel ? s.tensor : 1;
   if (s.recompute == Recompute::full) return width * tokens * h / spread;
   const auto routed = static_cast<double>(std::max<std::int64_t>(1, t.experts_per_token));
-  if (s.recompute == Recompute::operators) {
-    // the layer's input, queries, values, attention's output, the first product of the feed-forward and, before ranks
-    // add it up, the last one's output; behind that addition both halves' outputs
-    const double heads = static_cast<double>(t.head_width * t.heads),
-                 kv = static_cast<double>(t.head_width * t.kv_heads);
-    const double split = 2 * heads + kv + routed * static_cast<double>(t.feed_forward);
-    return width * tokens * (h / spread + split / s.tensor + h + (s.tensor > 1 ? 2 * h / spread : 0));
-  }
+  if (s.recompute == Recompute::operators) return kept_by_operator(t, s);
   const double f = routed * static_cast<double>(t.feed_forward) * (t.gated ? 1.5 : 1);
   const double attention_width = static_cast<double>(t.head_width * (t.heads + 2 * t.kv_heads));
   // inputs of two normalisations and of what follows them, masks of two dropouts; parts that tensor parallelism splits:
@@ -43,12 +89,13 @@ double layer_activation_bytes(const Transformer& t, const Strategy& s) {
     bytes += width * static_cast<double>(t.head_width) / s.tensor *
              (2 * tokens * static_cast<double>(t.heads) + 2 * seen * static_cast<double>(t.kv_heads));
   }
-  return bytes;
+  return bytes + float8_bytes(t, s, tokens, routed);
 }
 
 Memory device_memory(const Strategy& s, int rank, const std::vector<std::vector<const Part*>>& chunks) {
   Memory m;
-  double parameters = 0, expert_parameters = 0, shared = 0, narrow = 0, kept = 0, again = 0, all_again = 0, largest = 0;
+  double parameters = 0, expert_parameters = 0, shared = 0, narrow = 0, cast = 0, kept = 0, again = 0, all_again = 0,
+         largest = 0;
   for (const auto& chunk : chunks)
     for (const Part* part : chunk) {
       parameters += part->parameters;
@@ -58,12 +105,13 @@ Memory device_memory(const Strategy& s, int rank, const std::vector<std::vector<
       all_again += part->recomputed_bytes;
       shared = std::max(shared, part->shared_parameters);
       narrow += part->narrow_bytes;
+      cast += part->cast_parameters;
       largest = std::max(largest, part->parameters + part->shared_parameters + part->expert_parameters);
       m.working_bytes = std::max(m.working_bytes, part->logit_bytes);
     }
   m.state_bytes = (parameters + shared) * state_bytes_per_parameter(s, s.shards()) +
                   expert_parameters * state_bytes_per_parameter(s, s.expert_shards()) -
-                  narrow / (s.zero == 3 ? s.shards() : 1);
+                  narrow / (s.zero == 3 ? s.shards() : 1) + 2 * cast;  // in 8 bits, and transposed
   Pipeline order = s.pipeline_order();
   order.kept_for_weights = 1;  // what is computed again waits for the gradients of weights
   if (order.splits_backward()) again = std::max(again, peak_awaiting_weights(order, rank) * all_again);

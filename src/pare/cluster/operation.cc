@@ -2,15 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "pare/cluster/names.h"
 
 namespace pare::cluster {
 namespace {
 
 constexpr std::array<std::string_view, 4> precisions{"fp32", "fp16", "bf16", "fp8"};
-constexpr std::array<std::string_view, 16> kinds{
-    "linear",     "scores", "context", "attention", "causal", "softmax",   "dropout", "normalise",
-    "activation", "relu",   "gate",    "residual",  "copy",   "embedding", "loss",    "optimizer"};
+constexpr std::array<std::string_view, 19> kinds{"linear",  "scores",    "context",   "attention",  "causal",
+                                                 "softmax", "dropout",   "normalise", "activation", "relu",
+                                                 "gate",    "residual",  "copy",      "cast",       "transpose",
+                                                 "largest", "embedding", "loss",      "optimizer"};
 constexpr std::array<std::string_view, 3> directions{"forward", "backward", "weight"};
 
 /// Numbers of a shape that a kind has.
@@ -23,6 +26,7 @@ std::size_t rank(OperationKind kind) {
     case OperationKind::linear: return 3;
     case OperationKind::softmax:
     case OperationKind::normalise:
+    case OperationKind::cast:
     case OperationKind::embedding:
     case OperationKind::loss: return 2;
     default: return 1;
@@ -69,8 +73,7 @@ double flops(const Operation& o) {
 }
 
 double bytes(const Operation& o) {
-  // float8 is what products read; all else stays in 16 bits
-  const double width = o.precision == Precision::float8 && o.kind != OperationKind::linear ? 2 : bytes_of(o.precision);
+  const double width = bytes_of(o.precision);
   const auto [a, b, c, d] = std::array{static_cast<double>(o.shape[0]), static_cast<double>(o.shape[1]),
                                        static_cast<double>(o.shape[2]), static_cast<double>(o.shape[3])};
   const bool forward = o.direction == Direction::forward;
@@ -78,7 +81,9 @@ double bytes(const Operation& o) {
     case OperationKind::linear:
       // gradients of weights are added to what earlier micro-batches left, in float32
       if (o.direction == Direction::weight) return width * (a * b + a * c) + 8 * b * c;
-      return width * (a * b + b * c + a * c);
+      // products of 8 bits have outcomes of 16
+      if (o.direction == Direction::backward) return std::max(width, 2.0) * a * b + width * (b * c + a * c);
+      return width * (a * b + b * c) + std::max(width, 2.0) * a * c;
     case OperationKind::scores:
     case OperationKind::context: return (forward ? 1 : 2) * width * a * (b * d + c * d + b * c);
     case OperationKind::attention:
@@ -91,6 +96,9 @@ double bytes(const Operation& o) {
     case OperationKind::gate: return (forward ? 3 : 5) * width * a;
     case OperationKind::residual: return (forward ? 3 : 2) * width * a + a;
     case OperationKind::copy: return 2 * width * a;
+    case OperationKind::cast: return (width + b) * a;
+    case OperationKind::transpose: return 2 * a;
+    case OperationKind::largest: return width * a;
     case OperationKind::embedding: return (forward ? 2 : 3) * width * a * b;
     // logits are copied to float32; largest, difference, exponential and sum each read or write them
     case OperationKind::loss: return (forward ? 8 * 4 : 3 * 4) * a * b;

@@ -30,9 +30,12 @@ enum class OperationKind {
   gate,        // elements: activation of one half times the other
   residual,    // elements: bias, dropout and addition
   copy,        // elements: one step of something that is not fused, reading and writing them
-  embedding,   // tokens, width: rows of a table
-  loss,        // tokens, classes: cross-entropy of logits
-  optimizer    // parameters: Adam
+  cast,  // elements, copies: rounded to 8 bits, written once or, transposed, twice; the largest is found on the way
+  transpose,  // elements: of 8 bits
+  largest,    // elements: their largest magnitude, for a scale
+  embedding,  // tokens, width: rows of a table
+  loss,       // tokens, classes: cross-entropy of logits
+  optimizer   // parameters: Adam
 };
 
 std::string_view name(OperationKind kind);

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "pare/cluster/balance.h"
+#include "pare/cluster/float8.h"
 
 namespace pare::cluster {
 namespace {
@@ -214,8 +215,8 @@ double Predictor::kept_for_weights() const {
         if (part->logit_bytes > 0) continue;  // a head keeps nothing beyond its own passes
         for (const Operation& o : part->weight.operations)
           if (o.kind == OperationKind::linear)
-            needed +=
-                bytes_of(s_.activations()) * o.count * static_cast<double>(o.shape[0] * (o.shape[1] + o.shape[2]));
+            needed += bytes_of(o.precision == Precision::float8 ? o.precision : s_.activations()) * o.count *
+                      static_cast<double>(o.shape[0] * (o.shape[1] + o.shape[2]));
       }
     most = std::max(most, std::min(needed, all) / std::max(all, 1.0));
   }
@@ -289,15 +290,20 @@ Outline Predictor::outline() {
     o.gradients.push_back(gradients);
     activity.gradients_s = gradients.end_s - gradients.start_s;
     activity.exposed_gradients_s = std::max(0.0, gradients.end_s);
-    double parameters = shared_parameters(r) / (s_.zero > 0 ? s_.shards() : 1);
+    double parameters = shared_parameters(r) / (s_.zero > 0 ? s_.shards() : 1), cast_parameters = 0;
     for (const auto& chunk : held)
       for (const Part* part : chunk) {
         parameters += part->parameters / (s_.zero > 0 ? s_.shards() : 1);
         parameters += part->expert_parameters / (s_.zero > 0 ? s_.expert_shards() : 1);
+        cast_parameters += part->cast_parameters;
       }
     const Operation step{
         OperationKind::optimizer, Direction::forward, {static_cast<std::int64_t>(parameters), 1, 1, 1}, s_.weights};
-    const double own = costs_.operation_s(step) * slowness(r);
+    double own = costs_.operation_s(step);
+    if (cast_parameters > 0)
+      for (const Operation& o : weight_casts(static_cast<std::int64_t>(cast_parameters), s_))
+        own += costs_.operation_s(o);
+    own *= slowness(r);
     activity.compute_s += own;
     o.optimizer_s = std::max(o.optimizer_s, own);
     activity.memory = device_memory(s_, r, held);

@@ -11,6 +11,7 @@ namespace pare::cluster {
 namespace {
 
 constexpr std::array<std::string_view, 4> recomputes{"none", "selective", "operators", "full"};
+constexpr std::array<std::string_view, 2> scalings{"delayed", "current"};
 constexpr std::array<std::string_view, 3> tensor_overlaps{"none", "weights", "all"};
 
 }  // namespace
@@ -25,9 +26,13 @@ TensorOverlap parse_tensor_overlap(const std::string& name) {
   return parse_name<TensorOverlap>(tensor_overlaps, name, "--tensor-overlap");
 }
 
+std::string_view name(Scaling scaling) { return scalings[static_cast<std::size_t>(scaling)]; }
+
+Scaling parse_scaling(const std::string& name) { return parse_name<Scaling>(scalings, name, "--fp8-scaling"); }
+
 Precision Strategy::activations() const {
   if (weights == Precision::float32 && !cast_weights) return Precision::float32;
-  return precision == Precision::float8 ? Precision::bfloat16 : precision;
+  return wide_products();
 }
 
 Precision Strategy::gathered() const { return cast_weights ? activations() : weights; }

@@ -24,6 +24,14 @@ enum class TensorOverlap { none, weights, all };
 std::string_view name(TensorOverlap overlap);
 TensorOverlap parse_tensor_overlap(const std::string& name);
 
+/// Where scales of products in 8 bits come from: the largest magnitudes of earlier steps, found while rounding, or
+/// those of the numbers to be rounded, which are read once more for them (both of Transformer Engine; torchao has the
+/// second).
+enum class Scaling { delayed, current };
+
+std::string_view name(Scaling scaling);
+Scaling parse_scaling(const std::string& name);
+
 struct Strategy {
   int data = 1, tensor = 1, pipeline = 1;
   int context = 1;                 // devices that share every sequence (ring attention)
@@ -35,7 +43,8 @@ struct Strategy {
   bool sequence_parallel = false;  // activations between tensor-parallel parts are spread over them too
   int zero = 0;                    // what replicas share (ZeRO): 1 optimizer state, 2 and gradients, 3 and weights
   int shard = 0;                   // replicas that share it, the others repeat it (hybrid sharding); 0: all
-  Precision precision = Precision::bfloat16;  // of products
+  Precision precision = Precision::bfloat16;  // of products; in 8 bits those of layers, but for attention and routers
+  Scaling scaling = Scaling::delayed;         // of products in 8 bits
   Precision weights = Precision::bfloat16;    // as kept
   bool cast_weights = false;                  // to 16 bits before they are gathered (FSDP), not at each product
   Precision gradients = Precision::float32;   // as kept and summed
@@ -54,6 +63,10 @@ struct Strategy {
   Precision activations() const;
   /// Weights as they are gathered and used.
   Precision gathered() const;
+  /// Of products that never run in 8 bits: attention's, routers', the head's.
+  Precision wide_products() const { return precision == Precision::float8 ? Precision::bfloat16 : precision; }
+  /// Bytes of an element that tensor ranks gather as the input of a product.
+  double gathered_width() const { return precision == Precision::float8 ? 1 : activation_width(); }
   /// Bytes of an element of activations as kept and sent, and of a logit while the loss is computed.
   double activation_width() const { return precision == Precision::float32 ? 4 : 2; }
   double logit_width() const;
