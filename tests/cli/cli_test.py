@@ -132,6 +132,10 @@ class Command(CommandTest):
     def test_wrong_usage(self):
         for arguments in ((), ("nonsense",), ("inspect",), ("inspect", "a", "--nonsense"), ("--threads", "0", "report")):
             self.assertEqual(pare(*arguments).returncode, 2, arguments)
+        self.refused(pare("nonsense"), 2, "knows no 'nonsense'", "inspect")
+        self.refused(pare("inspect", "a", "--nonsense"), 2, "inspect knows no option '--nonsense'")
+        self.refused(pare("cluster", "predct", "a.json"), 2, "cluster knows no 'predct'", "predict")
+        self.assertIn("predict", pare("cluster", "--help").stdout)
         self.refused(pare("report", "--simd", "nonsense"), 2, "nonsense")
         self.refused(self.quantize("--device", "cuda"), 2, "--device")
 

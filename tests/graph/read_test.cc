@@ -280,10 +280,12 @@ TEST(Edges, AreDirectedFromSourceToTarget) {
   EXPECT_EQ(read("0,1,0.5\r\n1, 1, 2\r\n"), (Dense{{{1, 0}, 0.5f}, {{1, 1}, 2.0f}}));
   EXPECT_EQ(parse_edges("3 3\n", "e").vertices(), 4);
   EXPECT_EQ(parse_edges("", "e").vertices(), 0);
+  // as tables are saved: a mark of the encoding, a line of names, remarks
+  EXPECT_EQ(read("\xef\xbb\xbfid_1,id_2\r\n0,1 # the first\r\n1,2\r\n"), read("0 1\n1 2\n"));
 }
 
 TEST(Edges, RefusesWithOneLine) {
-  EXPECT_EQ(edges_error("source target\n0 1\n"), "e.txt, line 1: its source 'source' is no whole number");
+  EXPECT_EQ(edges_error("source target\n0 1\nb c\n"), "e.txt, line 3: its source 'b' is no whole number");
   EXPECT_EQ(edges_error("0 1\n-1 2\n"), "e.txt, line 2: names vertex -1; vertices are numbered from 0");
   EXPECT_EQ(edges_error("0 1\n5\n"), "e.txt, line 2: has no target");
   EXPECT_EQ(edges_error("0 1.5\n"), "e.txt, line 1: its target '1.5' is no whole number");

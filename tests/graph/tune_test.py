@@ -3,6 +3,7 @@
 tune_test.py PARE
 """
 import functools
+import gzip
 import json
 import os
 import pathlib
@@ -48,7 +49,10 @@ class Tune(command.FolderTest):
             self.assertEqual(len(chosen), 1)
             best = min(c["costs"]["ms"]["value"] for c in mine)
             self.assertGreater(best, 0)
-            self.assertLess(chosen[0]["costs"]["ms"]["value"], 1.1 * best)  # within 2 % in each of two races
+            self.assertLess(chosen[0]["costs"]["ms"]["value"], 1.5 * best)  # within 3 % in its race; load may differ in others
+            front = [c for c in mine if c["front"]]
+            self.assertTrue(front)
+            self.assertEqual(min(c["costs"]["ms"]["value"] for c in front), best)  # of its width
         # what needs nothing made takes no memory; what needs an order does
         plain = next(c for c in study["candidates"] if c["decision"]["window"] == 0)
         self.assertEqual(plain["costs"]["bytes"]["value"], 0)
@@ -63,12 +67,21 @@ class Tune(command.FolderTest):
         loops = int((a.diagonal() == 0).sum())
         self.assertEqual(self.study(path, "--matrix", "gcn", "--width", 3)["conditions"]["nonzeros"], a.nnz + loops)
         for options in (["--transposed"], ["--reduce", "max"], ["--reduce", "mean"], ["--type", "bfloat16"], ["--exhaustive"]):
-            self.study(path, "--width", 5, *options)
+            study = self.study(path, "--width", 5, *options)
+            if options[0] == "--reduce":
+                self.assertEqual(study["conditions"]["reduce"], options[1])
 
     def test_empty_rows_and_no_edges(self):
         path = self.folder / "none.npz"
         scipy.sparse.save_npz(path, scipy.sparse.csr_matrix((40, 40), dtype=numpy.float32))
         self.study(path, "--width", 16)
+
+    def test_packed_in_parts(self):
+        path = self.folder / "edges.txt.gz"
+        path.write_bytes(gzip.compress(b"0 1\n") + gzip.compress(b"1 2\n"))
+        self.assertEqual(self.study(path, "--width", 4)["conditions"]["nonzeros"], 2)
+        path.write_bytes(path.read_bytes() + b"more")
+        self.refused(pare(path), 1, "bytes after its compressed data")
 
     def test_refusals(self):
         path, _ = self.graph(50)
@@ -76,6 +89,9 @@ class Tune(command.FolderTest):
         self.refused(pare(path, "--width", 0), 2, "--width")
         self.refused(pare(path, "--matrix", "laplace"), 2, "laplace")
         self.refused(pare(path, "--orders", "natural,alphabetic"), 2, "alphabetic")
+        negative = self.folder / "negative.txt"
+        negative.write_text("0 1 -3\n1 0 1\n")
+        self.refused(pare(negative, "--matrix", "gcn"), 1, "row 1", "sum to -2")
         damaged = self.folder / "damaged.npz"
         damaged.write_bytes(path.read_bytes()[:-40])
         self.refused(pare(damaged), 1, "damaged.npz")

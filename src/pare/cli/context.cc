@@ -12,7 +12,7 @@ namespace pare::cli {
 CLI::App* add_verb(CLI::App& app, const std::string& name, const std::string& group, const std::string& description,
                    const std::vector<std::string>& examples) {
   CLI::App* verb = app.add_subcommand(name, description);
-  verb->group(group);
+  verb->group(group.empty() && app.get_parent() != nullptr ? "Verbs" : group);
   verb->fallthrough();
   std::string footer = "Examples:";
   for (const auto& example : examples) footer += "\n  " + example;
@@ -52,7 +52,10 @@ std::string to_table(const study::Study& study) {
     }
     text += "\n";
   }
-  if (study.candidates.size() > 1) text += fmt::format("* on the Pareto front; chosen: {}\n", study.chosen);
+  std::string chosen = study.chosen;
+  for (const auto& c : study.candidates)  // one a width
+    if (c.details.contains("chosen") && c.name != study.chosen) chosen += ", " + c.name;
+  if (study.candidates.size() > 1) text += fmt::format("* on the Pareto front; chosen: {}\n", chosen);
   return text;
 }
 

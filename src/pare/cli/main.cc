@@ -1,7 +1,9 @@
 // The command line: parse, call one function, print or draw.
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 
 #include "pare/base/error.h"
@@ -19,11 +21,42 @@ void add_global_options(CLI::App& app, cli::Global& global) {
   app.add_flag("--json", global.json, "one JSON document on stdout and nothing else");
   app.add_option("-o,--output", global.output, "folder for study.json and artefacts");
   app.add_option("--threads", global.threads, "threads (default: all cores)")->check(CLI::Range(1, 4096));
-  app.add_option("--seed", global.seed, "of everything random")->capture_default_str();
+  app.add_option("--seed", global.seed, "of everything random")
+      ->check([](const std::string& said) { return said.starts_with('-') ? said + " is below 0" : ""; })
+      ->capture_default_str();
   app.add_option("--device", global.device, "cpu or cuda")->capture_default_str();
   app.add_option("--simd", global.simd, "vector instructions to use (default: the widest there are)");
   app.add_flag("-v,--verbose", global.verbose, "say more on stderr");
   app.add_flag("-q,--quiet", global.quiet, "say nothing but errors");
+}
+
+/// The number that comparisons let through.
+void refuse_nan(CLI::App& app) {
+  for (CLI::Option* option : app.get_options())
+    if (option->get_type_name().starts_with("FLOAT"))
+      option->check([](const std::string& said) {
+        return std::isnan(std::strtod(said.c_str(), nullptr)) ? fmt::format("{} is no number", printable(said)) : "";
+      });
+  for (CLI::App* verb : app.get_subcommands([](CLI::App*) { return true; })) refuse_nan(*verb);
+}
+
+/// What was wrong; a word in place of a verb by its name.
+std::string complaint(const CLI::App& app, const CLI::Error& error) {
+  const CLI::App* verb = &app;
+  std::string name = "pare", said = "pare:";
+  while (!verb->get_subcommands().empty()) {
+    verb = verb->get_subcommands().front();
+    name += " " + verb->get_name();
+    said += " " + verb->get_name();
+  }
+  const std::vector<std::string> words = app.remaining(true);
+  if (!words.empty() && words.front().starts_with('-'))
+    return fmt::format("{} knows no option '{}' (see {} --help)\n", said, printable(words.front()), name);
+  std::string known;
+  for (const CLI::App* inner : verb->get_subcommands([](const CLI::App*) { return true; }))
+    known += (known.empty() ? "" : ", ") + inner->get_name();
+  if (known.empty() || words.empty()) return fmt::format("pare: {} (see {} --help)\n", error.what(), name);
+  return fmt::format("{} knows no '{}' (known are {})\n", said, printable(words.front()), known);
 }
 
 int run(int argc, char** argv) {
@@ -33,8 +66,7 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", PARE_VERSION);
   app.require_subcommand(1);
   app.fallthrough();
-  app.failure_message(
-      [](const CLI::App*, const CLI::Error& e) { return fmt::format("pare: {} (see pare --help)\n", e.what()); });
+  app.failure_message([&app](const CLI::App*, const CLI::Error& e) { return complaint(app, e); });
   app.parse_complete_callback([&] {
     set_quiet(global.quiet || global.json);
     if (global.threads) set_threads(global.threads);
@@ -50,6 +82,7 @@ int run(int argc, char** argv) {
   cli::add_imaging(app, global);
   cli::add_graph(app, global);
   cli::add_install_torch(app, global);
+  refuse_nan(app);
   // for the build, which installs them
   app.add_flag_callback("--man-page",
                         [&] {

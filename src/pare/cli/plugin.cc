@@ -1,6 +1,7 @@
 #include "pare/cli/plugin.h"
 
 #include <dlfcn.h>
+#include <fmt/format.h>
 
 #include <array>
 #include <cstdlib>
@@ -45,6 +46,9 @@ void* open_with_torch(const fs::path& library) {
 }  // namespace
 
 const TorchVerbs& torch_verbs(const Global& global) {
+  if (global.device != "cpu" && global.device != "cuda")
+    throw UsageError(fmt::format("no device is called '{}'", printable(global.device)), "--device",
+                     "known are cpu and cuda");
   if (global.device != "cpu")
     throw UsageError("'" + printable(global.device) + "' cannot be used: the lean torch that pare installs has no CUDA",
                      "--device", "choose cpu, or build against the whole torch wheel");

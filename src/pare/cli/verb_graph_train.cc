@@ -1,6 +1,7 @@
 // graph train: networks on graphs.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -15,12 +16,25 @@ namespace {
 struct Said {
   std::filesystem::path graph;
   std::vector<std::string> models{"gcn"};
-  std::optional<int> layers, hidden, heads, epochs, patience, batch;
+  std::optional<int> layers, hidden, heads, epochs, patience, batch, seeds, folds;
   std::optional<double> dropout, rate, weight_decay;
   std::vector<int> fanouts;
-  std::string aggregator = "mean", protocol = "mean";
-  int seeds = 1, folds = 10;
+  std::optional<std::string> aggregator, protocol;
 };
+
+/// What was said and would change nothing is a mistake.
+void check_use(const Said& said, bool whole_graphs) {
+  const auto needs = [](bool said_so, bool applies, const char* option, const char* what) {
+    if (said_so && !applies) throw UsageError(fmt::format("is for {}", what), option, "leave it out");
+  };
+  const auto trains = [&](const char* model) { return std::ranges::find(said.models, model) != said.models.end(); };
+  needs(said.heads.has_value(), trains("gat"), "--heads", "gat");
+  needs(said.aggregator.has_value(), trains("sage"), "--aggregator", "sage");
+  needs(said.folds.has_value(), whole_graphs, "--folds", "whole graphs");
+  needs(said.protocol.has_value(), whole_graphs, "--protocol", "whole graphs");
+  needs(said.seeds.has_value(), !whole_graphs, "--seeds", "the vertices of one graph");
+  needs(said.patience.has_value(), !whole_graphs, "--patience", "the vertices of one graph");
+}
 
 template <class T>
 void overrule(T& value, const std::optional<T>& said) {
@@ -29,6 +43,7 @@ void overrule(T& value, const std::optional<T>& said) {
 
 GnnOptions options_of(const Said& said, std::uint64_t seed) {
   return [said, seed](bool whole_graphs) {
+    check_use(said, whole_graphs);
     std::vector<graph::TrainOptions> all;
     for (const std::string& name : said.models) {
       graph::TrainOptions o = graph::published(graph::model_named(name, "--model"), whole_graphs);
@@ -42,10 +57,10 @@ GnnOptions options_of(const Said& said, std::uint64_t seed) {
       overrule(o.rate, said.rate);
       overrule(o.weight_decay, said.weight_decay);
       o.fanouts = said.fanouts;
+      overrule(o.seeds, said.seeds);
+      overrule(o.folds, said.folds);
       o.maximum = said.aggregator == "max";
       o.nested = said.protocol == "nested";
-      o.seeds = said.seeds;
-      o.folds = said.folds;
       o.seed = seed;
       for (const graph::TrainOptions& other : all)
         if (other.model == o.model) throw UsageError(fmt::format("names {} twice", name), "--model");
@@ -73,27 +88,25 @@ void add_graph_train(CLI::App& graph_verb, const Global& global) {
   verb->add_option("--layers", said->layers, "of the network")->check(CLI::Range(1, 64));
   verb->add_option("--hidden", said->hidden, "features between layers; of gat: a head")->check(CLI::Range(1, 65536));
   verb->add_option("--heads", said->heads, "of gat")->check(CLI::Range(1, 256));
-  verb->add_option("--aggregator", said->aggregator, "of sage: mean or max")
-      ->check(CLI::IsMember({"mean", "max"}))
-      ->capture_default_str();
+  verb->add_option("--aggregator", said->aggregator, "of sage: mean (unless said) or max")
+      ->check(CLI::IsMember({"mean", "max"}));
   verb->add_option("--dropout", said->dropout, "probability, before each layer")->check(CLI::Range(0.0, 0.99));
   verb->add_option("--rate", said->rate, "learning rate of Adam")->check(CLI::Range(1e-9, 10.0));
   verb->add_option("--weight-decay", said->weight_decay, "of gcn: of the first layer")->check(CLI::Range(0.0, 1.0));
   verb->add_option("--patience", said->patience, "epochs without improvement until training stops; 0: never")
       ->check(CLI::Range(0, 1000000));
-  verb->add_option("--seeds", said->seeds, "runs, from --seed on: mean and standard deviation are told")
-      ->check(CLI::Range(1, 10000))
-      ->capture_default_str();
+  verb->add_option("--seeds", said->seeds,
+                   "vertices: runs, from --seed on, of which mean and deviation are told; 1 unless said")
+      ->check(CLI::Range(1, 10000));
   verb->add_option("--fanout", said->fanouts, "neighbours drawn at most, one number a layer; 0: all")
       ->delimiter(',')
       ->check(CLI::Range(0, 1 << 20));
   verb->add_option("--batch", said->batch, "vertices or graphs a step; 0: all")->check(CLI::Range(0, 1 << 30));
-  verb->add_option("--folds", said->folds, "of whole graphs")->check(CLI::Range(2, 100))->capture_default_str();
-  verb->add_option(
-          "--protocol", said->protocol,
-          "whole graphs, how the epoch is chosen: mean (of the folds' test accuracy, as in the paper) or nested")
-      ->check(CLI::IsMember({"mean", "nested"}))
-      ->capture_default_str();
+  verb->add_option("--folds", said->folds, "of whole graphs; 10 unless said")->check(CLI::Range(2, 100));
+  verb->add_option("--protocol", said->protocol,
+                   "whole graphs, how the epoch is chosen: mean (of the folds' test accuracy, as in the paper; unless "
+                   "said) or nested")
+      ->check(CLI::IsMember({"mean", "nested"}));
   verb->callback([said, &global] {
     for (const std::string& name : said->models) graph::model_named(name, "--model");
     const auto study = torch_verbs(global).train_gnn({said->graph, options_of(*said, global.seed)});

@@ -1,6 +1,10 @@
 #include "pare/graph/gcn.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
+
+#include "pare/base/error.h"
 
 namespace pare::graph {
 
@@ -9,6 +13,9 @@ std::vector<float> degree_scales(const Adjacency& a) {
   for (std::int64_t r = 0; r < a.rows(); ++r) {
     double sum = 0;
     for (std::int64_t e = a.begin[r]; e < a.begin[r + 1]; ++e) sum += a.weight.empty() ? 1 : a.weight[e];
+    if (sum < 0)
+      throw Error(fmt::format("the weights of row {} sum to {}, and GCN's scale is one over their root", r, sum),
+                  "the graph", "take another model, or weights of 0 and above");
     if (sum > 0) scales[r] = static_cast<float>(1 / std::sqrt(sum));
   }
   return scales;

@@ -1,8 +1,9 @@
 // Lists of edges as text: "source target" or "source target weight" a line, parted by blanks, tabs, commas or
-// semicolons.
+// semicolons. A first line of names, as tables have, is passed over.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <limits>
 
 #include "pare/graph/parse.h"
@@ -19,6 +20,8 @@ Graph parse_edges(std::string_view bytes, const std::string& where) {
   bool weighted = false;
   std::int64_t vertices = 0;
   while (text.next_line(comments)) {
+    if (edges.empty() && text.line() == 1 && std::isalpha(static_cast<unsigned char>(text.rest_of_line().front())))
+      continue;
     const std::int64_t source = text.whole("source"), target = text.whole("target");
     for (const std::int64_t end : {source, target}) {
       if (end < 0) text.fail(fmt::format("names vertex {}; vertices are numbered from 0", end));

@@ -20,23 +20,25 @@ class Text {
       : at_(bytes.data()), end_(bytes.data() + bytes.size()), where_(std::move(where)) {
     for (const char c : {' ', '\t', '\r', '\v', '\f'}) blank_[static_cast<unsigned char>(c)] = true;
     for (const char c : separators) blank_[static_cast<unsigned char>(c)] = true;
+    if (bytes.starts_with("\xef\xbb\xbf")) at_ += 3;  // the mark some editors begin UTF-8 with
   }
 
   /// Goes on to the next line that has a word and does not begin with one of `comments`; false at the end.
   bool next_line(std::string_view comments) {
     if (begun_) skip_line();
     begun_ = true;
+    comments_ = comments;
     while (at_ != end_) {
       skip_blanks();
-      if (at_ != end_ && *at_ != '\n' && comments.find(*at_) == std::string_view::npos) return true;
+      if (at_word()) return true;
       skip_line();
     }
     return false;
   }
-  /// Whether the line has a further word.
+  /// Whether the line has a further word that no comment begins with.
   bool more() {
     skip_blanks();
-    return at_ != end_ && *at_ != '\n';
+    return at_word();
   }
   /// The line's rest as it stands.
   std::string_view rest_of_line() const {
@@ -65,6 +67,7 @@ class Text {
   }
 
  private:
+  bool at_word() const { return at_ != end_ && *at_ != '\n' && comments_.find(*at_) == std::string_view::npos; }
   void skip_blanks() {
     while (at_ != end_ && blank_[static_cast<unsigned char>(*at_)]) ++at_;
   }
@@ -95,6 +98,7 @@ class Text {
   const char* at_;
   const char* end_;
   std::string where_;
+  std::string_view comments_;
   std::uint64_t line_ = 1;
   bool begun_ = false;
   bool blank_[256] = {};

@@ -56,6 +56,9 @@ void check(const TrainOptions& o, bool whole_graphs) {
     throw UsageError("is for the vertices of one graph", "--fanout", "whole graphs are small: use --batch alone");
   if (whole_graphs && o.layers < 2)
     throw UsageError("must be 2 or more for whole graphs", "--layers", "the features themselves count as one");
+  if (whole_graphs && o.nested && o.folds < 3)
+    throw UsageError("must be 3 or more with --protocol nested", "--folds",
+                     "one is the test, one chooses the epoch, the others are trained on");
   if (!o.fanouts.empty() && o.fanouts.size() != static_cast<std::size_t>(o.layers))
     throw UsageError(fmt::format("has {} numbers, but the network {} layers", o.fanouts.size(), o.layers), "--fanout",
                      "give one a layer");

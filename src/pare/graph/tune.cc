@@ -80,7 +80,7 @@ void add_candidates(study::Study& study, const Tuned& tuned, const Use& use, con
       c.details["measuring_s"] = choice.measuring_s;
       c.details["measuring_aggregations"] = choice.measuring_s / t.seconds;
       c.details["preparing_s"] = choice.preparing_s;  // of all candidates
-      if (study.chosen.empty()) study.chosen = c.name;
+      study.chosen = c.name;
     }
     c.details["kernels"] = Json::array();
     if (t.plan.block > 0)
@@ -106,6 +106,9 @@ study::Study tune(const TuneRequest& request) {
                       {"threads", threads()},
                       {"matrix", request.matrix},
                       {"transposed", request.transposed},
+                      {"reduce", request.reduce == kernels::Reduce::sum    ? "sum"
+                                 : request.reduce == kernels::Reduce::mean ? "mean"
+                                                                           : "max"},
                       {"type", request.bfloat16 ? "bfloat16" : "float32"},
                       {"vertices", matrix.rows()},
                       {"nonzeros", matrix.nonzeros()},
@@ -115,9 +118,14 @@ study::Study tune(const TuneRequest& request) {
     Buffer x(matrix.columns, width, request.bfloat16, &random), y(matrix.rows(), width, request.bfloat16, nullptr);
     tuned.aggregate({}, request.reduce, {x.data(), width, width, x.type()}, {}, {y.data(), width, width, y.type()});
   }
-  for (const auto& [use, choice] : tuned.choices())
-    add_candidates(study, tuned, use, choice, request.widths.size() == 1);
-  study::mark_front(study, {"ms", "bytes", "preprocess_s"});
+  // a width is a decision of its own: plans are compared with those of the same
+  for (const auto& [use, choice] : tuned.choices()) {
+    study::Study of_width;
+    add_candidates(of_width, tuned, use, choice, request.widths.size() == 1);
+    study::mark_front(of_width, {"ms", "bytes", "preprocess_s"});
+    std::ranges::move(of_width.candidates, std::back_inserter(study.candidates));
+    if (study.chosen.empty()) study.chosen = of_width.chosen;
+  }
   return study;
 }
 

@@ -29,7 +29,8 @@ class Stored final : public Source {
 
 class Inflated final : public Source {
  public:
-  Inflated(std::string_view bytes, bool gzip, std::string where) : bytes_(bytes), where_(std::move(where)) {
+  Inflated(std::string_view bytes, bool gzip, std::string where)
+      : bytes_(bytes), gzip_(gzip), where_(std::move(where)) {
     // zlib's conventions: negative for a bare stream, 16 more for a gzip header
     if (inflateInit2(&stream_, gzip ? MAX_WBITS + 16 : -MAX_WBITS) != Z_OK) throw std::bad_alloc();
   }
@@ -54,6 +55,11 @@ class Inflated final : public Source {
       bytes_.remove_prefix(used);
       done += made;
       ended_ = code == Z_STREAM_END;
+      if (ended_ && gzip_ && bytes_.starts_with("\x1f\x8b")) {  // a further member (RFC 1952)
+        inflateReset(&stream_);
+        ended_ = false;
+        continue;
+      }
       if (ended_ && !bytes_.empty()) throw Error("has bytes after its compressed data", where_, mend);
       if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR)
         throw Error("its compressed data is damaged", where_, mend);
@@ -65,6 +71,7 @@ class Inflated final : public Source {
  private:
   static constexpr const char* mend = "copy or download the file again";
   std::string_view bytes_;
+  bool gzip_;
   std::string where_;
   z_stream stream_{};
   bool ended_ = false;
