@@ -156,7 +156,7 @@ TEST(Select, FindsTheFastest) {
         const Stopwatch watch;
         while (watch.seconds() < 0.002 * p.window) continue;
       },
-      false);
+      Effort::usual);
   EXPECT_EQ(fastest(trials, 0.02).plan.window, 1);
   EXPECT_LE(trials[2].runs, trials[1].runs);
 }

@@ -66,8 +66,10 @@ std::vector<KernelPlan> layouts_to_try(const Shape& shape, const TuneOptions& op
 
 std::vector<KernelPlan> distances_to_try(const Shape& shape, KernelPlan plan) {
   const int usual = kernels::usual_prefetch(shape.row_bytes);
+  const bool near = shape.columns * shape.row_bytes < near_cache;
   std::vector<KernelPlan> plans;
-  for (const int ahead : {0, usual / 2, usual, usual * 2, usual * 4, usual * 8}) {
+  for (const int ahead :
+       near ? std::vector{0, usual} : std::vector{0, usual / 2, usual, usual * 2, usual * 4, usual * 8}) {
     plan.prefetch = ahead;
     plans.push_back(plan);
   }
@@ -127,15 +129,18 @@ double lower_quartile(std::vector<double> seconds) {
 
 }  // namespace
 
+void wake(const std::function<void()>& run) {
+  constexpr double awake_s = 0.02;
+  for (const Stopwatch watch; watch.seconds() < awake_s;) run();
+}
+
 std::vector<Trial> race(const std::vector<KernelPlan>& plans, const std::function<void(const KernelPlan&)>& run,
-                        bool thorough) {
-  const int least_rounds = thorough ? 12 : 3, most_rounds = thorough ? 24 : 12;
+                        Effort effort) {
+  const bool thorough = effort == Effort::thorough;
+  const int least_rounds = thorough ? 12 : 3, most_rounds = thorough ? 24 : effort == Effort::usual ? 12 : 3;
   constexpr double enough_s = 0.02, slower = 1.15, hopeless = 1.5;
   std::vector<Trial> trials;
   std::vector<std::vector<double>> runs(plans.size());
-  // threads that slept may share a processor for some milliseconds
-  constexpr double awake_s = 0.02;
-  for (const Stopwatch watch; watch.seconds() < awake_s;) run(plans.front());
   for (const KernelPlan& plan : plans) {
     run(plan);  // makes the layout
     trials.push_back({plan, std::numeric_limits<double>::infinity(), 0});

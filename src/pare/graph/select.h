@@ -28,10 +28,15 @@ std::vector<KernelPlan> stores_to_try(const Shape& shape, const KernelPlan& plan
 /// The few layouts near the fastest, at all distances and with all stores.
 std::vector<KernelPlan> finals(const Shape& shape, const std::vector<Trial>& layouts);
 
-/// Runs the plans in turns, until the slower ones are known to be slower. Trials as in `plans`. `thorough`: nobody
-/// leaves early.
+/// How long plans are measured: to be near the best, to be it, or to be told from all others, nobody leaving early.
+enum class Effort { brief, usual, thorough };
+
+/// Threads that slept may share a processor for some milliseconds: runs until they do not.
+void wake(const std::function<void()>& run);
+
+/// Runs the plans in turns, until the slower ones are known to be slower. Trials as in `plans`.
 std::vector<Trial> race(const std::vector<KernelPlan>& plans, const std::function<void(const KernelPlan&)>& run,
-                        bool thorough);
+                        Effort effort);
 
 /// Joins what a later race measured; its times count.
 void add(std::vector<Trial>& trials, const std::vector<Trial>& later);

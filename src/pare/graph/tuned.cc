@@ -123,21 +123,22 @@ Choice Tuned::choose(const Use& use, const std::function<void(const KernelPlan&)
   std::vector<KernelPlan> plans = layouts_to_try(shape, options_, [&](Order o, int block) { return inside(o, block); });
   for (const KernelPlan& plan : plans) prepared(layout_of(plan));
   choice.preparing_s = watch.seconds();
+  wake([&] { run(plans.front()); });
   if (options_.exhaustive) {
     std::vector<KernelPlan> all;
     for (const KernelPlan& plan : plans)
       for (const KernelPlan& ahead : distances_to_try(shape, plan))
         for (const KernelPlan& other : stores_to_try(shape, ahead)) all.push_back(other);
-    choice.trials = race(all, run, true);
+    choice.trials = race(all, run, Effort::thorough);
     choice.plan = fastest(choice.trials, 0).plan;
   } else {
     // how far ahead this machine reads, the layout, and then both again where they are near each other
-    choice.trials = race(distances_to_try(shape, plans.front()), run, false);
+    choice.trials = race(distances_to_try(shape, plans.front()), run, Effort::brief);
     const int prefetch = fastest(choice.trials, equal).plan.prefetch;
     for (KernelPlan& plan : plans) plan.prefetch = prefetch;
-    const std::vector<Trial> layouts = race(plans, run, false);
+    const std::vector<Trial> layouts = race(plans, run, Effort::brief);
     add(choice.trials, layouts);
-    const std::vector<Trial> finer = race(finals(shape, layouts), run, false);
+    const std::vector<Trial> finer = race(finals(shape, layouts), run, Effort::usual);
     add(choice.trials, finer);
     choice.plan = fastest(finer, equal).plan;
   }
