@@ -69,7 +69,7 @@ std::vector<KernelPlan> distances_to_try(const Shape& shape, KernelPlan plan) {
   const bool near = shape.columns * shape.row_bytes < near_cache;
   std::vector<KernelPlan> plans;
   for (const int ahead :
-       near ? std::vector{0, usual} : std::vector{0, usual / 2, usual, usual * 2, usual * 4, usual * 8}) {
+       near ? std::vector{0, usual} : std::vector{usual * 2, usual * 4, usual, usual * 8, usual / 2, 0}) {
     plan.prefetch = ahead;
     plans.push_back(plan);
   }

@@ -21,8 +21,9 @@ struct Shape {
 /// Plans that differ in layout, simplest first. inside(order, block): the share of nonzeros within blocks.
 std::vector<KernelPlan> layouts_to_try(const Shape& shape, const TuneOptions& options,
                                        const std::function<double(Order, int)>& inside);
-/// The same layout with features read at several distances ahead, none first, and with results written past the caches
-/// where they are large, the plan itself first.
+/// The same layout with features read at several distances ahead, and with results written past the caches where they
+/// are large, the plan itself first. Of distances that are equally fast now those come first that lose least where
+/// pages lie less well, as in another process.
 std::vector<KernelPlan> distances_to_try(const Shape& shape, KernelPlan plan);
 std::vector<KernelPlan> stores_to_try(const Shape& shape, const KernelPlan& plan);
 /// The few layouts near the fastest, at all distances and with all stores.
