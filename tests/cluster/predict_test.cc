@@ -428,6 +428,29 @@ TEST(Memory, ExpertsAreSharedByThoseThatHoldThem) {
   EXPECT_NEAR(predict(t, s, cluster(1, 8)).ranks[0].memory.state_bytes / expected, 1, 1e-12);
 }
 
+// One micro-batch, nothing hidden: stage 2 sums what stage 1 does, experts or not, and with
+// shards of one replica there is nothing to share.
+TEST(Predict, StagesOfZeroSumTheSameGradients) {
+  Transformer t = gpt(1024, 4, 16);
+  t.dropout = false;
+  const Cluster c = cluster(1, 8);
+  for (const int experts : {0, 4}) {
+    t.experts = experts;
+    t.experts_per_token = 2;
+    const auto exposed = [&](int zero, int shard) {
+      const Strategy s{.data = 8, .batch = 8, .zero = zero, .shard = shard, .overlap_gradients = false};
+      return predict(t, s, c).exposed_communication_s();
+    };
+    for (const int shard : {2, 4, 8}) EXPECT_NEAR(exposed(2, shard) / exposed(1, shard), 1, 1e-9) << shard;
+    EXPECT_NEAR(exposed(3, 1) / exposed(0, 0), 1, 1e-9);
+    const auto state = [&](int zero, int shard) {
+      return predict(t, {.data = 8, .batch = 8, .zero = zero, .shard = shard}, c).ranks[0].memory.state_bytes;
+    };
+    EXPECT_NEAR(state(3, 2) / state(0, 0), 0.5, 1e-9);
+    EXPECT_NEAR(state(3, 1) / state(0, 0), 1, 1e-9);
+  }
+}
+
 TEST(Predict, StagesWithoutParameters) {
   const auto t = parse_transformer(
       R"({"model_type": "mlp", "hidden_size": 64, "num_hidden_layers": 2, "vocab_size": 8})", "config.json");

@@ -166,6 +166,10 @@ double Predictor::gradient_s(int rank, double parameters, double expert_paramete
     if (s_.zero < 3) time += collective_s(CollectiveKind::all_gather, weights * count, all, rank);
     return time;
   };
+  if (s_.expert == 1) {  // one group sums all
+    parameters += expert_parameters;
+    expert_parameters = 0;
+  }
   if (!s_.sums_once()) {  // within the shards as they appear; weights of stage 3 are gathered when they are used
     double time = all_reduce_repeats(parameters);
     if (s_.zero == 2) time += collective_s(CollectiveKind::all_gather, weights * parameters, groups_.shard, rank);

@@ -85,8 +85,8 @@ struct Strategy {
   /// Gradients are summed over replicas once a batch, and kept whole until then. Those of a pipeline are so under ZeRO
   /// 2 and 3 too: torch's pipelines hold FSDP's sums back until a stage's last backward pass.
   bool sums_once() const { return zero < 2 || pipeline > 1; }
-  /// Of an expert, which only every `expert`-th of the replicas holds.
-  int expert_shards() const { return replicas() / expert; }
+  /// Of an expert, which only every `expert`-th of the replicas holds; those are not taken apart further.
+  int expert_shards() const { return expert > 1 ? replicas() / expert : shards(); }
 
   /// "d8 t4 p2 b1 1f1b", with what differs from the defaults.
   std::string label() const;
