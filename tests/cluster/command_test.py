@@ -80,6 +80,7 @@ class Cluster(command.CommandTest):
         self.assertEqual(times, sorted(times))
         best = plans[0]["decision"]
         flags = ["--zero", str(best["zero"])] + (["--sequence-parallel"] if best["sequence_parallel"] else [])
+        flags += ["--shard", str(best["shard"])] if best["zero"] else []
         again = pare("predict", self.folder / "gpt.json", "--cluster", cluster, "--data-parallel", best["data_parallel"],
                      "--tensor-parallel", best["tensor_parallel"], "--pipeline-parallel", best["pipeline_parallel"],
                      "--micro-batch", best["micro_batch"], "--batch", 64, "--schedule", best["schedule"], "--chunks",

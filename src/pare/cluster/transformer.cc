@@ -91,9 +91,7 @@ bool divides(std::int64_t kv_heads, int tensor) {
 
 }  // namespace
 
-bool Transformer::shares(int tensor) const {
-  return heads % tensor == 0 && divides(kv_heads, tensor) && sequence % tensor == 0;
-}
+bool Transformer::shares(int tensor) const { return heads % tensor == 0 && divides(kv_heads, tensor); }
 
 void Transformer::check(const Strategy& s) const {
   if (perceptron && s.tensor > 1)

@@ -62,6 +62,7 @@ struct Transformer : Network {
   std::int64_t divisible_tokens() const override { return sequence; }
   std::int64_t expert_copies() const override { return experts > 0 ? experts : 1; }
   bool shares(int tensor) const override;
+  bool spreads(int tensor) const override { return shares(tensor) && sequence % tensor == 0; }
   void check(const Strategy& strategy) const override;
   Parts parts(const Strategy& strategy) const override;
 };
