@@ -451,6 +451,60 @@ TEST(Predict, StagesOfZeroSumTheSameGradients) {
   }
 }
 
+// Weights can be gathered only once they are updated: behind the step, or beside the next batch's first passes.
+TEST(Predict, UpdatedWeightsAreGatheredBehindTheStep) {
+  Transformer t = gpt(1024, 8, 16);
+  const Cluster c = cluster(1, 8);
+  const DescribedCosts costs(c);
+  for (const int zero : {1, 2}) {
+    Strategy s{.data = 8, .micro_batch = 2, .batch = 64, .zero = zero};
+    const Parts parts = t.parts(s);
+    double all = 0, first = 0;
+    for (std::size_t i = 0; i < parts.order.size(); ++i) {
+      const double own = parts.at(i).parameters + (i == 0 ? parts.at(i).shared_parameters : 0);
+      const double gather = costs.collective_s(CollectiveKind::all_gather, 2 * own, group_of(8, 1, c));
+      all += gather;
+      if (i == 0) first = gather;
+    }
+    const double beside = predict(t, s, c).batch_time_s;
+    EXPECT_GE(outline(t, s, c, costs).gathers_s[0], first);
+    s.gather_beside = false;
+    const Prediction p = predict(t, s, c);
+    EXPECT_NEAR(p.gathers_s[0] / all, 1, 1e-9);
+    EXPECT_NEAR(p.batch_time_s, p.optimizers[0].end_s + all, 1e-9);
+    EXPECT_LT(beside, p.batch_time_s);
+    EXPECT_GE(p.ranks[0].exposed_gradients_s, all);
+  }
+  // later ranks of a pipeline gather while they wait
+  const Strategy s{.data = 2, .pipeline = 4, .batch = 64, .zero = 1, .gather_beside = false};
+  const Outline o = outline(t, s, c, costs);
+  EXPECT_GT(o.gathers_s[0], o.gathers_s[3]);
+}
+
+TEST(Predict, WithoutAPipelineAllSchedulesAreTheSame) {
+  const Transformer t = gpt(1024, 8, 16);
+  const Cluster c = cluster(1, 8);
+  const Prediction plain = predict(t, Strategy{.data = 8, .batch = 64, .zero = 1}, c);
+  for (const Schedule schedule : all_schedules) {
+    const bool chunked = schedule == Schedule::zb_v || schedule == Schedule::interleaved;
+    const Strategy s{.data = 8, .batch = 64, .schedule = schedule, .chunks = chunked ? 2 : 1, .zero = 1};
+    check(s, t, c);
+    EXPECT_DOUBLE_EQ(predict(t, s, c).batch_time_s, plain.batch_time_s) << name(schedule);
+    EXPECT_DOUBLE_EQ(predict(t, s, c).peak_bytes(), plain.peak_bytes()) << name(schedule);
+  }
+}
+
+TEST(Memory, OneReplicaGathersNothing) {
+  const Transformer t = gpt(1024, 8, 16);
+  for (const Precision precision : {Precision::bfloat16, Precision::float8})
+    for (const int zero : {1, 2, 3}) {
+      const auto peak = [&](int stage) {
+        return predict(t, Strategy{.batch = 8, .zero = stage, .precision = precision}, cluster(1, 1)).peak_bytes();
+      };
+      EXPECT_DOUBLE_EQ(peak(zero), peak(0));
+    }
+}
+
 TEST(Predict, StagesWithoutParameters) {
   const auto t = parse_transformer(
       R"({"model_type": "mlp", "hidden_size": 64, "num_hidden_layers": 2, "vocab_size": 8})", "config.json");
