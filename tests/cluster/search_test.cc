@@ -9,6 +9,7 @@
 
 #include "pare/base/error.h"
 #include "pare/cluster/bounds.h"
+#include "pare/cluster/profile.h"
 #include "random_plan.h"
 
 namespace pare::cluster {
@@ -122,18 +123,18 @@ TEST(Search, LooksAtAllThatCanRun) {
       return s.label() + (s.pipeline == 1 ? "" : " " + std::to_string(s.chunks));
     };
     const int n = c.devices();
+    const std::vector<Zero> zeros = zeros_of(space, n);
     for (int data = 1; data <= n; ++data)
       for (int tensor = 1; tensor <= n; ++tensor)
         for (int pipeline = 1; pipeline <= n; ++pipeline)
-          for (int context = 1; context <= n; ++context)
+          for (int context = 1; context <= n; ++context) {
+            if (data * tensor * pipeline * context != n || t.sequence < 4096 * context * (context > 1)) continue;
             for (int expert = 1; expert <= 4; ++expert)
               for (int micro = 1; micro <= space.largest_micro_batch; ++micro)
                 for (const Schedule schedule : space.schedules)
                   for (int chunks = 1; chunks <= space.most_chunks; ++chunks)
                     for (const Recompute recompute : space.recomputes)
-                      for (const auto& [zero, sequence, shard] : zeros_of(space, n)) {
-                        if (data * tensor * pipeline * context != n || t.sequence < 4096 * context * (context > 1))
-                          continue;
+                      for (const auto& [zero, sequence, shard] : zeros) {
                         const Strategy s{.data = data,
                                          .tensor = tensor,
                                          .pipeline = pipeline,
@@ -165,6 +166,7 @@ TEST(Search, LooksAtAllThatCanRun) {
                         }
                         expected.insert(key(s));
                       }
+          }
     for (const Strategy& s : strategies(t, c, space)) {
       EXPECT_NO_THROW(check(s, t, c)) << s.label();
       EXPECT_TRUE(found.insert(key(s)).second) << s.label();
@@ -204,6 +206,20 @@ TEST(Bounds, HoldWhatThePipelinesTake) {
       ASSERT_NEAR(*std::ranges::max_element(least), timeline.end_s, 1e-9) << what;
       ASSERT_NEAR(latest_end(p, times, transfer), timeline.end_s, 1e-9) << what;
     }
+  }
+}
+
+TEST(Search, SaysWhichProfileHoldsNothing) {
+  std::mt19937 random(1);
+  const RandomPlan r = random_plan(random);
+  Profile profile;
+  profile.where = "mine.json";
+  try {
+    search(r.network, r.cluster, r.space, ProfiledCosts(profile, r.cluster));
+    FAIL();
+  } catch (const NotProfiled& e) {
+    EXPECT_EQ(e.where(), "mine.json");
+    EXPECT_NE(e.mend().find("--largest-micro-batch"), std::string::npos);
   }
 }
 
