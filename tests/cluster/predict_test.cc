@@ -190,6 +190,26 @@ TEST(Transformer, Flops) {
   EXPECT_NEAR(t.model_flops() / (72 * s * l * h * h * (1 + s / (6 * h) + v / (12 * l * h))), 1, 1e-12);
 }
 
+TEST(Transformer, BiasesThatAConfigurationAdds) {
+  const auto parameters = [](const std::string& more) {
+    return parse_transformer(R"({"model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 32,
+      "num_attention_heads": 32, "num_key_value_heads": 8, "intermediate_size": 14336, "vocab_size": 128256,
+      "max_position_embeddings": 8192)" +
+                                 more + "}",
+                             "config.json")
+        .parameters();
+  };
+  const std::int64_t plain = parameters("");
+  EXPECT_EQ(plain, 8030261248);
+  EXPECT_EQ(parameters(R"(, "attention_bias": true)") - plain, 327680);
+  EXPECT_EQ(parameters(R"(, "mlp_bias": true)") - plain, 1048576);
+  EXPECT_EQ(parameters(R"(, "attention_bias": false, "mlp_bias": null)"), plain);
+  EXPECT_THROW(parse_transformer(R"({"model_type": "gpt2", "n_embd": 768, "n_layer": 12, "n_head": 12,
+                   "vocab_size": 50257, "n_positions": 1024, "add_cross_attention": true})",
+                                 "config.json"),
+               Error);
+}
+
 TEST(Transformer, RefusesBadFiles) {
   for (
       const char* text :

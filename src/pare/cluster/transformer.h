@@ -23,6 +23,8 @@ struct Transformer : Network {
   bool dropout = true;                 // trained with it, unless a strategy leaves it out
   bool biases = true;                  // of the matrices
   bool qkv_biases = true;              // of queries, keys and values
+  bool projection_bias = false;        // of attention's outcome, where `biases` gives it none
+  bool inner_biases = false;           // of the feed-forward part, likewise
   bool tied = true;                    // the head shares the word embedding
   bool dense_head = false;             // the head has a square matrix before the one of the classes (BERT)
   bool perceptron = false;             // a layer is one square matrix and ReLU; it reads features, not words
