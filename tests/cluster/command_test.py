@@ -124,6 +124,20 @@ class Cluster(command.CommandTest):
         self.refused(pare(*good, "--data-parallel", 16, "--recipe", self.folder / "none"), 1, "none")
         self.refused(pare("predict", self.folder / "gpt.json", "--cluster", cluster, "--batch", 64, "--recipe", "r"), 2, "--recipe", "ONNX")
 
+    def test_writes_all_or_nothing(self):
+        out = self.folder / "blocked"
+        (out / "study.json").mkdir(parents=True)
+        run = pare("predict", self.folder / "gpt.json", "--cluster", CLUSTERS / "dgx-a100-80gb.toml", "--data-parallel", 16,
+                   "--batch", 16, "-o", out)
+        self.refused(run, 1, "study.json")
+        self.assertEqual([p.name for p in out.iterdir()], ["study.json"])
+
+    def test_a_trace_without_operators(self):
+        (self.folder / "empty.json").write_text('{"traceEvents": []}')
+        out = self.folder / "empty"
+        self.refused(pare("trace", self.folder / "empty.json", "-o", out), 1, "empty.json", "no operators")
+        self.assertFalse(out.exists())
+
     def test_large_runs_take_moments(self):
         start = time.time()
         run = pare("predict", self.folder / "gpt3.json", "--cluster", self.folder / "large.toml", "--data-parallel", 8,
