@@ -80,6 +80,7 @@ class Cluster(command.CommandTest):
         self.assertEqual(times, sorted(times))
         best = plans[0]["decision"]
         flags = ["--zero", str(best["zero"])] + (["--sequence-parallel"] if best["sequence_parallel"] else [])
+        flags += ["--shard", str(best["shard"])] if best["zero"] else []
         again = pare("predict", self.folder / "gpt.json", "--cluster", cluster, "--data-parallel", best["data_parallel"],
                      "--tensor-parallel", best["tensor_parallel"], "--pipeline-parallel", best["pipeline_parallel"],
                      "--micro-batch", best["micro_batch"], "--batch", 64, "--schedule", best["schedule"], "--chunks",
@@ -122,6 +123,20 @@ class Cluster(command.CommandTest):
         self.refused(pare(*good, "--data-parallel", 8, "--tensor-parallel", 2), 2, "--tensor-parallel", "ONNX")
         self.refused(pare(*good, "--data-parallel", 16, "--recipe", self.folder / "none"), 1, "none")
         self.refused(pare("predict", self.folder / "gpt.json", "--cluster", cluster, "--batch", 64, "--recipe", "r"), 2, "--recipe", "ONNX")
+
+    def test_writes_all_or_nothing(self):
+        out = self.folder / "blocked"
+        (out / "study.json").mkdir(parents=True)
+        run = pare("predict", self.folder / "gpt.json", "--cluster", CLUSTERS / "dgx-a100-80gb.toml", "--data-parallel", 16,
+                   "--batch", 16, "-o", out)
+        self.refused(run, 1, "study.json")
+        self.assertEqual([p.name for p in out.iterdir()], ["study.json"])
+
+    def test_a_trace_without_operators(self):
+        (self.folder / "empty.json").write_text('{"traceEvents": []}')
+        out = self.folder / "empty"
+        self.refused(pare("trace", self.folder / "empty.json", "-o", out), 1, "empty.json", "no operators")
+        self.assertFalse(out.exists())
 
     def test_large_runs_take_moments(self):
         start = time.time()

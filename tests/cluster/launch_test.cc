@@ -46,7 +46,8 @@ TEST(Launch, ThreeDimensions) {
   EXPECT_EQ(joined(made["megatron_lm"]["flags"]),
             "--tensor-model-parallel-size 4 --sequence-parallel --pipeline-model-parallel-size 2 "
             "--context-parallel-size 1 --micro-batch-size 2 --global-batch-size 64 --use-distributed-optimizer "
-            "--overlap-grad-reduce --recompute-granularity full --recompute-method uniform --recompute-num-layers 1 "
+            "--overlap-grad-reduce --overlap-param-gather --recompute-granularity full --recompute-method uniform "
+            "--recompute-num-layers 1 "
             "--bf16 --attention-backend flash --attention-dropout 0 --hidden-dropout 0");
   EXPECT_TRUE(made["megatron_lm"]["cannot"].empty());
   const auto& config = made["deepspeed"]["config"];

@@ -190,6 +190,26 @@ TEST(Transformer, Flops) {
   EXPECT_NEAR(t.model_flops() / (72 * s * l * h * h * (1 + s / (6 * h) + v / (12 * l * h))), 1, 1e-12);
 }
 
+TEST(Transformer, BiasesThatAConfigurationAdds) {
+  const auto parameters = [](const std::string& more) {
+    return parse_transformer(R"({"model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 32,
+      "num_attention_heads": 32, "num_key_value_heads": 8, "intermediate_size": 14336, "vocab_size": 128256,
+      "max_position_embeddings": 8192)" +
+                                 more + "}",
+                             "config.json")
+        .parameters();
+  };
+  const std::int64_t plain = parameters("");
+  EXPECT_EQ(plain, 8030261248);
+  EXPECT_EQ(parameters(R"(, "attention_bias": true)") - plain, 327680);
+  EXPECT_EQ(parameters(R"(, "mlp_bias": true)") - plain, 1048576);
+  EXPECT_EQ(parameters(R"(, "attention_bias": false, "mlp_bias": null)"), plain);
+  EXPECT_THROW(parse_transformer(R"({"model_type": "gpt2", "n_embd": 768, "n_layer": 12, "n_head": 12,
+                   "vocab_size": 50257, "n_positions": 1024, "add_cross_attention": true})",
+                                 "config.json"),
+               Error);
+}
+
 TEST(Transformer, RefusesBadFiles) {
   for (
       const char* text :
@@ -426,6 +446,80 @@ TEST(Memory, ExpertsAreSharedByThoseThatHoldThem) {
     expected += all.at(i).parameters * (6 + 12.0 / 8) + all.at(i).expert_parameters * (6 + 12.0 / 4);
   expected += all.kinds[0].shared_parameters * (6 + 12.0 / 8);
   EXPECT_NEAR(predict(t, s, cluster(1, 8)).ranks[0].memory.state_bytes / expected, 1, 1e-12);
+}
+
+// One micro-batch, nothing hidden: stage 2 sums what stage 1 does, experts or not, and with
+// shards of one replica there is nothing to share.
+TEST(Predict, StagesOfZeroSumTheSameGradients) {
+  Transformer t = gpt(1024, 4, 16);
+  t.dropout = false;
+  const Cluster c = cluster(1, 8);
+  for (const int experts : {0, 4}) {
+    t.experts = experts;
+    t.experts_per_token = 2;
+    const auto exposed = [&](int zero, int shard) {
+      const Strategy s{.data = 8, .batch = 8, .zero = zero, .shard = shard, .overlap_gradients = false};
+      return predict(t, s, c).exposed_communication_s();
+    };
+    for (const int shard : {2, 4, 8}) EXPECT_NEAR(exposed(2, shard) / exposed(1, shard), 1, 1e-9) << shard;
+    EXPECT_NEAR(exposed(3, 1) / exposed(0, 0), 1, 1e-9);
+    const auto state = [&](int zero, int shard) {
+      return predict(t, {.data = 8, .batch = 8, .zero = zero, .shard = shard}, c).ranks[0].memory.state_bytes;
+    };
+    EXPECT_NEAR(state(3, 2) / state(0, 0), 0.5, 1e-9);
+    EXPECT_NEAR(state(3, 1) / state(0, 0), 1, 1e-9);
+  }
+}
+
+// Weights can be gathered only once they are updated: behind the step, or beside the next batch's first passes.
+TEST(Predict, UpdatedWeightsAreGatheredBehindTheStep) {
+  Transformer t = gpt(1024, 8, 16);
+  const Cluster c = cluster(1, 8);
+  const DescribedCosts costs(c);
+  for (const int zero : {1, 2}) {
+    Strategy s{.data = 8, .micro_batch = 2, .batch = 64, .zero = zero};
+    const Parts parts = t.parts(s);
+    double all = 0, first = 0;
+    for (std::size_t i = 0; i < parts.order.size(); ++i) {
+      const double own = parts.at(i).parameters + (i == 0 ? parts.at(i).shared_parameters : 0);
+      const double gather = costs.collective_s(CollectiveKind::all_gather, 2 * own, group_of(8, 1, c));
+      all += gather;
+      if (i == 0) first = gather;
+    }
+    const double beside = predict(t, s, c).batch_time_s;
+    EXPECT_GE(outline(t, s, c, costs).gathers_s[0], first);
+    s.gather_beside = false;
+    const Prediction p = predict(t, s, c);
+    EXPECT_NEAR(p.gathers_s[0] / all, 1, 1e-9);
+    EXPECT_NEAR(p.batch_time_s, p.optimizers[0].end_s + all, 1e-9);
+    EXPECT_LT(beside, p.batch_time_s);
+    EXPECT_GE(p.ranks[0].exposed_gradients_s, all);
+  }
+  // later ranks of a pipeline gather while they wait
+  const Strategy s{.data = 2, .pipeline = 4, .batch = 64, .zero = 1, .gather_beside = false};
+  const Outline o = outline(t, s, c, costs);
+  EXPECT_GT(o.gathers_s[0], o.gathers_s[3]);
+}
+
+TEST(Predict, WithoutAPipelineAllSchedulesAreTheSame) {
+  const Transformer t = gpt(1024, 8, 16);
+  const Cluster c = cluster(1, 8);
+  const Prediction plain = predict(t, Strategy{.data = 8, .batch = 64, .zero = 1}, c);
+  for (const Schedule schedule : all_schedules) {
+    const bool chunked = schedule == Schedule::zb_v || schedule == Schedule::interleaved;
+    const Strategy s{.data = 8, .batch = 64, .schedule = schedule, .chunks = chunked ? 2 : 1, .zero = 1};
+    check(s, t, c);
+    EXPECT_DOUBLE_EQ(predict(t, s, c).batch_time_s, plain.batch_time_s) << name(schedule);
+    EXPECT_DOUBLE_EQ(predict(t, s, c).peak_bytes(), plain.peak_bytes()) << name(schedule);
+  }
+}
+
+TEST(Memory, OneReplicaGathersNothing) {
+  const Transformer t = gpt(1024, 8, 16);
+  const auto peak = [&](int zero) {
+    return predict(t, Strategy{.batch = 8, .zero = zero}, cluster(1, 1)).peak_bytes();
+  };
+  for (const int zero : {1, 2, 3}) EXPECT_DOUBLE_EQ(peak(zero), peak(0));
 }
 
 TEST(Predict, StagesWithoutParameters) {

@@ -9,6 +9,7 @@
 
 #include "pare/base/error.h"
 #include "pare/cluster/bounds.h"
+#include "pare/cluster/profile.h"
 #include "random_plan.h"
 
 namespace pare::cluster {
@@ -92,30 +93,48 @@ TEST(Search, FindsTheSameAmongLargePlans) {
   EXPECT_LT(4 * run, feasible);
 }
 
+struct Zero {
+  int zero = 0;
+  bool sequence = false;
+  int shard = 0;
+};
+
+std::vector<Zero> zeros_of(const SearchSpace& space, int devices) {
+  std::vector<Zero> out;
+  for (const int zero : space.zeros)
+    for (const bool sequence : {false, true})
+      for (int shard = 0; shard <= devices; ++shard) out.push_back({zero, sequence, shard});
+  return out;
+}
+
 // Every tuple of widths and choices that the checks let pass, by counting through them all.
 TEST(Search, LooksAtAllThatCanRun) {
   std::mt19937 random(11);
   for (int i = 0; i < 6; ++i) {
     RandomPlan r = random_plan(random);
-    r.cluster.nodes = 1;
+    r.cluster.nodes = 1 + i % 2;
+    r.cluster.devices_per_node = std::min(4, r.cluster.devices_per_node);
+    r.space.batch = r.cluster.devices();
+    if (i % 3 == 2) r.network.sequence = r.network.positions = 197;  // of an image: no tensor width divides it
+    r.space.zeros = i < 4 ? std::vector{0, 1, 3} : std::vector{2};
     const auto& [t, c, space] = r;
     std::set<std::string> expected, found;
     const auto key = [](const Strategy& s) {
       return s.label() + (s.pipeline == 1 ? "" : " " + std::to_string(s.chunks));
     };
     const int n = c.devices();
+    const std::vector<Zero> zeros = zeros_of(space, n);
     for (int data = 1; data <= n; ++data)
       for (int tensor = 1; tensor <= n; ++tensor)
         for (int pipeline = 1; pipeline <= n; ++pipeline)
-          for (int context = 1; context <= n; ++context)
+          for (int context = 1; context <= n; ++context) {
+            if (data * tensor * pipeline * context != n || t.sequence < 4096 * context * (context > 1)) continue;
             for (int expert = 1; expert <= 4; ++expert)
               for (int micro = 1; micro <= space.largest_micro_batch; ++micro)
                 for (const Schedule schedule : space.schedules)
                   for (int chunks = 1; chunks <= space.most_chunks; ++chunks)
                     for (const Recompute recompute : space.recomputes)
-                      for (const int zero : space.zeros) {
-                        if (data * tensor * pipeline * context != n || t.sequence < 4096 * context * (context > 1))
-                          continue;
+                      for (const auto& [zero, sequence, shard] : zeros) {
                         const Strategy s{.data = data,
                                          .tensor = tensor,
                                          .pipeline = pipeline,
@@ -126,8 +145,14 @@ TEST(Search, LooksAtAllThatCanRun) {
                                          .schedule = schedule,
                                          .chunks = chunks,
                                          .recompute = recompute,
-                                         .sequence_parallel = tensor > 1,
-                                         .zero = zero};
+                                         .sequence_parallel = sequence,
+                                         .zero = zero,
+                                         .shard = shard};
+                        if (sequence && tensor == 1) continue;
+                        if (zero == 2 && pipeline > 1) continue;
+                        if (shard > 0 &&
+                            (zero == 0 || shard == 1 || shard == data * context || shard * tensor % c.devices_per_node))
+                          continue;
                         if (pipeline == 1 && (schedule != Schedule::one_f_one_b || chunks > 1)) continue;
                         if ((schedule == Schedule::interleaved || schedule == Schedule::zb_v) &&
                             (chunks == 1 || (t.layers % (pipeline * chunks) && (t.layers + 2) % (pipeline * chunks))))
@@ -141,6 +166,7 @@ TEST(Search, LooksAtAllThatCanRun) {
                         }
                         expected.insert(key(s));
                       }
+          }
     for (const Strategy& s : strategies(t, c, space)) {
       EXPECT_NO_THROW(check(s, t, c)) << s.label();
       EXPECT_TRUE(found.insert(key(s)).second) << s.label();
@@ -180,6 +206,20 @@ TEST(Bounds, HoldWhatThePipelinesTake) {
       ASSERT_NEAR(*std::ranges::max_element(least), timeline.end_s, 1e-9) << what;
       ASSERT_NEAR(latest_end(p, times, transfer), timeline.end_s, 1e-9) << what;
     }
+  }
+}
+
+TEST(Search, SaysWhichProfileHoldsNothing) {
+  std::mt19937 random(1);
+  const RandomPlan r = random_plan(random);
+  Profile profile;
+  profile.where = "mine.json";
+  try {
+    search(r.network, r.cluster, r.space, ProfiledCosts(profile, r.cluster));
+    FAIL();
+  } catch (const NotProfiled& e) {
+    EXPECT_EQ(e.where(), "mine.json");
+    EXPECT_NE(e.mend().find("--largest-micro-batch"), std::string::npos);
   }
 }
 

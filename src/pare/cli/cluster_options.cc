@@ -65,6 +65,9 @@ void add_training(CLI::App& verb, TrainingOptions& options) {
                   "of ZeRO stage 3: 1 as FSDP, one a tensor as DeepSpeed")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  verb.add_flag("--gather-after-step", options.gather_after_step,
+                "of ZeRO 1 and 2: updated weights are gathered before the next batch begins, as DeepSpeed does and "
+                "Megatron-LM without --overlap-param-gather");
   verb.add_flag("--no-scatter-gather", options.no_scatter_gather,
                 "every tensor rank sends all it has to the next stage");
   verb.add_flag("--post-validation", options.post_validation,
@@ -88,6 +91,7 @@ void TrainingOptions::put_into(cluster::Strategy& s) const {
   s.gathers_per_layer = gathers_per_layer;
   s.scatter_gather = !no_scatter_gather;
   s.post_validation = post_validation;
+  s.gather_beside = !gather_after_step;
   s.dropout = !no_dropout;
   s.fused = !eager;
   s.fused_loss = !plain_loss;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "pare/base/error.h"
 #include "pare/base/file.h"
 #include "pare/cli/verb_cluster_parts.h"
 #include "pare/cluster/traced.h"
@@ -102,6 +103,9 @@ void add_cluster_trace(CLI::App& cluster_verb, const Global& global) {
       ->required();
   verb->callback([files, &global] {
     const trace::Trace read = trace::read_traces(*files);
+    if (read.calls.empty() && read.collectives.empty())
+      throw Error("has no operators and no collectives with a time", files->front().string(),
+                  "record some steps under torch.profiler, or convert a run to Chakra");
     study::Study study{.verb = "cluster trace",
                        .workload = {"training", files->front().filename().string(), read.hash}};
     study.candidates.push_back(trace::to_candidate(read));

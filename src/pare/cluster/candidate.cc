@@ -31,6 +31,7 @@ study::Candidate to_candidate(const Network& t, const Strategy& s, const Cluster
                   {"fused_loss", s.fused_loss},
                   {"overlap_gradients", s.overlap_gradients},
                   {"tensor_overlap", name(s.tensor_overlap)},
+                  {"gather_beside", s.gather_beside},
                   {"gathers_per_layer", s.gathers_per_layer},
                   {"scatter_gather", s.scatter_gather},
                   {"post_validation", s.post_validation}};
@@ -100,6 +101,8 @@ std::string to_trace(const Strategy& s, const Prediction& p) {
     }
     if (s.replicas() > 1) event(r, 1, "gradients", p.gradients[r]);
     event(r, 0, "optimizer", p.optimizers[r]);
+    const double stepped = p.optimizers[r].end_s;
+    if (p.gathers_s[r] > 0) event(r, 1, "gathered weights", {stepped, stepped + p.gathers_s[r]});
   }
   out.erase(out.size() - 2, 1);  // the comma behind the last event
   return out + "]}\n";

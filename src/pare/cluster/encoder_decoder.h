@@ -15,6 +15,7 @@ struct EncoderDecoder : Network {
   /// Both embeddings and the head may be stages of their own.
   std::int64_t most_stages() const override { return depth() + 3; }
   bool shares(int tensor) const override { return encoder.shares(tensor) && decoder.shares(tensor); }
+  bool spreads(int tensor) const override { return encoder.spreads(tensor) && decoder.spreads(tensor); }
   void check(const Strategy& strategy) const override;
   /// The encoder's embedding and layers, the decoder's, the head. From the decoder's embedding on, what crosses from
   /// part to part is the decoder's activations and the encoder's output.

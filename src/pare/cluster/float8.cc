@@ -12,7 +12,7 @@ void add_cast(std::vector<Operation>& to, Direction direction, std::int64_t elem
 
 }  // namespace
 
-bool casts_weights_each_pass(const Strategy& s) { return s.zero == 3; }
+bool casts_weights_each_pass(const Strategy& s) { return s.zero == 3 && s.shards() > 1; }
 
 std::vector<Operation> weight_casts(std::int64_t parameters, const Strategy& s) {
   std::vector<Operation> out;

@@ -29,7 +29,7 @@ struct Options {
 std::string layout(const Strategy& s, const Network& network) {
   const int stages = s.pipeline * s.chunks;
   if (s.schedule == Schedule::zb_v) return {};  // written for stages that go around
-  if (stages == 1 || network.depth() % stages == 0) return {};
+  if (s.pipeline == 1 || network.depth() % stages == 0) return {};
   const auto layers = static_cast<std::size_t>(network.depth());
   const auto starts = stage_starts(layers, stages);
   std::string out;
@@ -73,7 +73,7 @@ Json megatron(const Strategy& s, const Network& network) {
   const std::string stages = layout(s, network);
   if (!stages.empty())
     o.give("--pipeline-model-parallel-layout", stages);
-  else if (s.schedule == Schedule::interleaved && s.chunks > 1)
+  else if (s.schedule == Schedule::interleaved && s.pipeline > 1 && s.chunks > 1)
     o.give("--num-virtual-stages-per-pipeline-rank", s.chunks);
   const int group = s.pipeline_order().group();
   const bool interleaves = s.schedule == Schedule::interleaved && s.chunks > 1 && s.pipeline > 1;
@@ -94,6 +94,8 @@ Json megatron(const Strategy& s, const Network& network) {
   if (s.zero > 0 && s.shards() != s.replicas())
     o.give("--num-distributed-optimizer-instances", s.replicas() / s.shards());
   if (s.overlap_gradients && s.replicas() > 1) o.give("--overlap-grad-reduce");
+  if (s.overlap_gradients && s.shards() > 1 && (s.zero == 3 || (s.zero > 0 && s.gather_beside)))
+    o.give("--overlap-param-gather");
   o.refuse(s.recompute == Recompute::operators, "keeps no outcomes by operator: these flags recompute nothing");
   if (s.recompute == Recompute::selective || s.recompute == Recompute::full)
     o.give("--recompute-granularity", name(s.recompute));
@@ -166,6 +168,8 @@ Json deepspeed(const Strategy& s, const Cluster& c) {
   o.refuse(s.pipeline > 1 && s.schedule != Schedule::one_f_one_b, "has no schedule of pipelines but 1F1B");
   o.refuse(s.pipeline > 1 && s.tensor > 1, "shares no layers of a pipeline by autotp_size: they must do so themselves");
   refuse_post_validation(o, s);
+  o.refuse((s.zero == 1 || s.zero == 2) && s.overlap_gradients && s.gather_beside,
+           "gathers updated weights behind the step: predict that with --gather-after-step");
   o.refuse(s.pipeline > 1 && s.zero >= 2, "has pipelines with ZeRO 0 and 1 only");
   o.refuse(s.sequence_parallel, "has no sequence parallelism between tensor-parallel parts");
   o.refuse(s.context > 1, "shares sequences by heads (Ulysses), not around a ring");

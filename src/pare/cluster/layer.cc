@@ -341,7 +341,7 @@ Part decoder_embedding(const EncoderDecoder& t, const Builder& encoder, const Bu
 }  // namespace
 
 void add_shard_communication(Part& part, const Strategy& s, double parameters) {
-  if (s.zero < 2 || s.replicas() == 1) return;
+  if (s.zero < 2 || s.shards() == 1) return;
   const int count = s.zero == 3 ? s.gathers_per_layer : 1;
   const double weight_bytes = bytes_of(s.gathered()) * parameters - part.narrow_bytes;
   const Communication gather{CollectiveKind::all_gather, weight_bytes / count, Axis::shard, count, s.overlap_gradients};

@@ -116,7 +116,8 @@ Memory device_memory(const Strategy& s, int rank, const std::vector<std::vector<
   order.kept_for_weights = 1;  // what is computed again waits for the gradients of weights
   if (order.splits_backward()) again = std::max(again, peak_awaiting_weights(order, rank) * all_again);
   m.activation_bytes = peak_in_flight(order, rank) * kept + again;
-  if (s.zero == 3) m.working_bytes += 2 * bytes_of(s.gathered()) * largest;  // a part's and the next one's
+  if (s.zero == 3 && s.shards() > 1)
+    m.working_bytes += 2 * bytes_of(s.gathered()) * largest;  // a part's and the next one's
   return m;
 }
 

@@ -21,8 +21,9 @@ struct Network {
   /// Layers, and the most stages of a pipeline that it can be divided into.
   virtual std::int64_t depth() const = 0;
   virtual std::int64_t most_stages() const = 0;
-  /// Whether so many devices can share every layer, and what lies between its parts too.
+  /// Whether so many devices can share every layer, and whether what lies between its parts too (sequence parallelism).
   virtual bool shares(int tensor) const = 0;
+  virtual bool spreads(int tensor) const { return shares(tensor); }
   /// Tokens that context parallelism can divide; 1 where it cannot.
   virtual std::int64_t divisible_tokens() const { return 1; }
   /// Copies of each feed-forward part that expert parallelism can spread.

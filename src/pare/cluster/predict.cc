@@ -90,8 +90,14 @@ class Predictor {
   }
   std::vector<std::size_t> starts(int stages) const;
   double stage_transfer_s(int rank, int next, double boundary_bytes) const;
-  double gradient_s(int rank, double parameters, double expert_parameters) const;
-  Interval sum_gradients(int rank, double last_pass_s) const;
+  struct Weights {
+    double all = 0, experts = 0;  // experts: of those that another group of replicas holds
+  };
+  std::vector<Weights> own_weights(int rank) const;
+  double gradient_s(int rank, const Weights& weights) const;
+  double gather_s(int rank, const Weights& weights) const;
+  Interval sum_gradients(int rank, const std::vector<Weights>& parts, double last_pass_s) const;
+  double gather_weights(int rank, const std::vector<Weights>& parts, double first_passes_s) const;
   double kept_for_weights() const;
   double shared_parameters(int rank) const;
   double tied_embedding_s(int rank) const;
@@ -150,56 +156,77 @@ double Predictor::stage_transfer_s(int rank, int next, double boundary_bytes) co
   return time;
 }
 
-/// The sum over replicas of so many gradients of a device, and what ZeRO gathers of the weights afterwards.
-double Predictor::gradient_s(int rank, double parameters, double expert_parameters) const {
-  const double gradients = bytes_of(s_.gradients), weights = bytes_of(s_.gathered());
+/// Of the parts that have any, in the order of the forward pass; a word embedding that several share, with the first.
+std::vector<Predictor::Weights> Predictor::own_weights(int rank) const {
+  std::vector<Weights> out;
+  bool shared = false;
+  for (const auto& chunk : held_[static_cast<std::size_t>(rank)])
+    for (const Part* part : chunk) {
+      if (part->parameters + part->expert_parameters + part->shared_parameters == 0) continue;
+      Weights own{part->parameters, part->expert_parameters};
+      if (!shared) own.all += part->shared_parameters;
+      shared = shared || part->shared_parameters > 0;
+      if (s_.expert == 1) own = {own.all + own.experts, 0};
+      out.push_back(own);
+    }
+  return out;
+}
+
+/// The sum over replicas of a part's gradients, or what of it is left once the batch has run.
+double Predictor::gradient_s(int rank, const Weights& weights) const {
+  const double gradients = bytes_of(s_.gradients);
   const bool repeats = s_.shards() != s_.replicas();
   const auto all_reduce_repeats = [&](double count) {
     return repeats ? collective_s(CollectiveKind::all_reduce, gradients * count / s_.shards(), groups_.repeat, rank)
                    : 0;
   };
+  if (!s_.sums_once()) return all_reduce_repeats(weights.all);  // within the shards as they appear
   const auto sum = [&](double count, const Group& replicas) {
     if (s_.zero == 0) return collective_s(CollectiveKind::all_reduce, gradients * count, replicas, rank);
     const Group& all = repeats ? groups_.shard : replicas;
-    double time =
-        collective_s(CollectiveKind::reduce_scatter, gradients * count, all, rank) + all_reduce_repeats(count);
-    if (s_.zero < 3) time += collective_s(CollectiveKind::all_gather, weights * count, all, rank);
-    return time;
+    return collective_s(CollectiveKind::reduce_scatter, gradients * count, all, rank) + all_reduce_repeats(count);
   };
-  if (!s_.sums_once()) {  // within the shards as they appear; weights of stage 3 are gathered when they are used
-    double time = all_reduce_repeats(parameters);
-    if (s_.zero == 2) time += collective_s(CollectiveKind::all_gather, weights * parameters, groups_.shard, rank);
-    return time;
-  }
-  return sum(parameters, groups_.replicas) + sum(expert_parameters, groups_.expert_replicas);
+  return sum(weights.all, groups_.replicas) + sum(weights.experts, groups_.expert_replicas);
+}
+
+/// What ZeRO 1 and 2 gather of a part's weights once they are updated; stage 3 gathers them when they are used.
+double Predictor::gather_s(int rank, const Weights& weights) const {
+  if (s_.zero == 0 || s_.zero == 3) return 0;
+  const double bytes = bytes_of(s_.gathered());
+  return collective_s(CollectiveKind::all_gather, bytes * weights.all, groups_.shard, rank) +
+         collective_s(CollectiveKind::all_gather, bytes * weights.experts, groups_.expert_replicas, rank);
 }
 
 /// Gradients of a rank's parts are summed one after the other, from the moment each is there: while the last pass,
 /// which makes them, runs. From its end.
-Interval Predictor::sum_gradients(int rank, double last_pass_s) const {
-  if (s_.replicas() == 1) return {};
-  std::vector<const Part*> all;
-  const Part* sharing = nullptr;  // the part whose backward pass completes the gradients of the shared embedding
-  for (const auto& chunk : held_[static_cast<std::size_t>(rank)])
-    for (const Part* part : chunk) {
-      if (!sharing && part->shared_parameters > 0) sharing = part;
-      if (part->parameters + part->expert_parameters + part->shared_parameters > 0) all.push_back(part);
-    }
-  if (all.empty()) return {};
-  const double step = last_pass_s / static_cast<double>(all.size());
+Interval Predictor::sum_gradients(int rank, const std::vector<Weights>& parts, double last_pass_s) const {
+  if (s_.replicas() == 1 || parts.empty()) return {};
+  const double step = last_pass_s / static_cast<double>(parts.size());
   double made = -last_pass_s, work = 0;
   const double start = s_.overlap_gradients ? made + step : 0;
   double end = start;
-  for (auto part = all.rbegin(); part != all.rend(); ++part) {
+  for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
     made += step;
-    const double shared = *part == sharing ? sharing->shared_parameters : 0;
-    const double own = gradient_s(rank, (*part)->parameters + shared, (*part)->expert_parameters);
+    const double own = gradient_s(rank, *part);
     end = (s_.overlap_gradients ? std::max(end, made) : end) + own;
     work += own;
   }
   if (s_.overlap_gradients)  // the pass they run beside is slower for it
     end = std::max(end, c_.device.overlap_slowdown * std::min(work, last_pass_s));
   return {start, end};
+}
+
+/// How late the first passes of the next batch end for the weights they wait for: each part's are gathered one after
+/// the other behind the optimizer's step, beside the parts before.
+double Predictor::gather_weights(int rank, const std::vector<Weights>& parts, double first_passes_s) const {
+  const bool beside = s_.overlap_gradients && s_.gather_beside;
+  double ready = 0, late = 0, begins = 0;
+  for (const Weights& part : parts) {
+    ready += gather_s(rank, part);
+    late = std::max(late, ready - begins);
+    if (beside) begins += first_passes_s / static_cast<double>(parts.size());
+  }
+  return beside ? std::max(late, c_.device.overlap_slowdown * std::min(ready, first_passes_s)) : late;
 }
 
 /// The largest part of a rank's activations that the gradients of its weights need: inputs of products, and gradients
@@ -281,15 +308,25 @@ Outline Predictor::outline() {
     o.transfer_s.push_back(stage_transfer_s(rank, next, chunk.back()->boundary_bytes));
   }
   if (pipeline.by_times()) o.pipeline.kept_for_weights = kept_for_weights();
+  double reached = 0;  // by the first micro-batch
   for (int r = 0; r < s_.pipeline; ++r) {
     RankActivity& activity = o.ranks[static_cast<std::size_t>(r)];
     const auto& held = held_[static_cast<std::size_t>(r)];
     const StageTimes& first = o.times[static_cast<std::size_t>(r)];
-    Interval gradients = sum_gradients(r, pipeline.splits_backward() ? first.weight_s : first.backward_s);
+    const std::vector<Weights> parts = own_weights(r);
+    Interval gradients = sum_gradients(r, parts, pipeline.splits_backward() ? first.weight_s : first.backward_s);
     gradients.end_s += tied_embedding_s(r);
     o.gradients.push_back(gradients);
+    double first_passes = 0;
+    for (int chunk = 0; chunk < pipeline.chunks; ++chunk)
+      first_passes += o.times[static_cast<std::size_t>(pipeline.stage(r, chunk))].forward_s;
+    // ranks that step together may still gather while the first micro-batch is on its way to them
+    const double gathers = gather_weights(r, parts, first_passes);
+    o.gathers_s.push_back(std::max(0.0, gathers - (pipeline.apart ? 0 : reached)));
+    reached += first.forward_s + o.transfer_s[static_cast<std::size_t>(r)];
     activity.gradients_s = gradients.end_s - gradients.start_s;
-    activity.exposed_gradients_s = std::max(0.0, gradients.end_s);
+    for (const Weights& part : parts) activity.gradients_s += gather_s(r, part);
+    activity.exposed_gradients_s = std::max(0.0, gradients.end_s) + o.gathers_s.back();
     double parameters = shared_parameters(r) / (s_.zero > 0 ? s_.shards() : 1), cast_parameters = 0;
     for (const auto& chunk : held)
       for (const Part* part : chunk) {
@@ -336,7 +373,7 @@ double Outline::batch_time_s(const std::vector<double>& ends) const {
   double time = 0, start = 0;  // of a rank's first pass
   const std::vector<Interval> steps = optimizers(ends);
   for (std::size_t r = 0; r < steps.size(); ++r) {
-    time = std::max(time, steps[r].end_s - start);
+    time = std::max(time, steps[r].end_s + gathers_s[r] - start);
     if (pipeline.apart) start += times[r].forward_s + transfer_s[r];
   }
   return time;
@@ -345,7 +382,7 @@ double Outline::batch_time_s(const std::vector<double>& ends) const {
 double Outline::latest_batch_time_s(double longest_s) const {
   double last = 0;
   for (const Interval& sums : gradients) last = std::max(last, sums.end_s);
-  return longest_s + last + optimizer_s + step_s;
+  return longest_s + last + optimizer_s + step_s + std::ranges::max(gathers_s);
 }
 
 double Prediction::peak_bytes() const { return peak(ranks); }
@@ -376,6 +413,7 @@ Prediction predict(const Outline& o, Keep keep) {
   Prediction p{.ranks = o.ranks,
                .timeline = run_pipeline(o.pipeline, o.times, o.transfer_s, keep),
                .gradients = o.gradients,
+               .gathers_s = o.gathers_s,
                .measured = o.measured};
   std::vector<double> ends;
   for (std::size_t r = 0; r < p.ranks.size(); ++r) {

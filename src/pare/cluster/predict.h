@@ -17,7 +17,7 @@ struct RankActivity {
   double compute_s = 0;            // passes and optimizer, without communication
   double communication_s = 0;      // of collectives inside passes, not hidden behind computation
   double gradients_s = 0;          // the collectives of data parallelism, hidden or not
-  double exposed_gradients_s = 0;  // what of them lies behind the last pass
+  double exposed_gradients_s = 0;  // what of them lies behind the last pass, or holds up the next batch's first
   double idle_s = 0;               // the rest of the batch
   Memory memory;
 };
@@ -29,6 +29,7 @@ struct Outline {
   std::vector<double> transfer_s;   // [stage], to the next
   std::vector<RankActivity> ranks;  // without idle_s
   std::vector<Interval> gradients;  // [rank], from the end of its last pass
+  std::vector<double> gathers_s;    // [rank], that its first pass of the next batch is late for weights
   double optimizer_s = 0, step_s = 0;
   bool measured = false;
 
@@ -49,6 +50,7 @@ struct Prediction {
   PipelineTimeline timeline;
   std::vector<Interval> gradients;   // [rank], of the collectives of data parallelism
   std::vector<Interval> optimizers;  // [rank]
+  std::vector<double> gathers_s;     // [rank], as of the outline
   bool measured = false;             // computation by a profile
 
   double peak_bytes() const;

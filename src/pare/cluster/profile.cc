@@ -81,7 +81,9 @@ Profile parse_profile(const std::string& content, const std::string& where) {
 }
 
 Profile read_profile(const std::filesystem::path& path) {
-  return parse_profile(read_file(path, largest_file), path.string());
+  Profile profile = parse_profile(read_file(path, largest_file), path.string());
+  profile.where = path.string();
+  return profile;
 }
 
 std::string to_json(const Profile& profile) {
@@ -107,7 +109,7 @@ ProfiledCosts::ProfiledCosts(const Profile& profile, const Cluster& cluster) : p
 double ProfiledCosts::operation_s(const Operation& o) const {
   const auto found = profile_.operations.find(o.key());
   if (found == profile_.operations.end())
-    throw NotProfiled(fmt::format("has no '{}'", o.key()), "profile",
+    throw NotProfiled(fmt::format("has no '{}'", o.key()), profile_.where,
                       "pare cluster profile with the same options measures what is missing");
   return o.count * found->second.seconds;
 }

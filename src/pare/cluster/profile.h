@@ -26,6 +26,7 @@ struct ProfiledCollective {
 };
 
 struct Profile {
+  std::string where = "profile";                        // the file
   std::string device;                                   // what it was measured on
   std::map<std::string, ProfiledOperation> operations;  // by Operation::key
   std::vector<ProfiledCollective> collectives;

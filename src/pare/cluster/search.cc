@@ -120,7 +120,15 @@ Search Searcher::search() {
   }
   std::vector<std::size_t> order = feasible();
   const auto unknown = std::ranges::count_if(trials_, [](const Trial& t) { return t.missing.has_value(); });
-  if (unknown == std::ssize(trials_)) throw *trials_[0].missing;
+  if (unknown == std::ssize(trials_))
+    throw NotProfiled(
+        fmt::format("holds the events of none of {} strategies; the first, {}, {}", all_.size(), all_[0].label(),
+                    trials_[0].missing->problem()),
+        trials_[0].missing->where(),
+        fmt::format(
+            "give the options it was measured with, as --precision, --no-dropout or --sequence, and where it has "
+            "larger micro-batches than {} --largest-micro-batch; or measure more by pare cluster profile",
+            space_.largest_micro_batch));
   if (order.empty()) {
     const auto least =
         std::ranges::min_element(trials_, {}, [](const Trial& t) { return t.missing ? INFINITY : t.peak_bytes; });

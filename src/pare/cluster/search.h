@@ -23,7 +23,7 @@ struct SearchSpace {
   std::vector<Schedule> schedules{Schedule::gpipe, Schedule::one_f_one_b, Schedule::interleaved,
                                   Schedule::zb_h1, Schedule::zb_h2,       Schedule::zb_v};
   std::vector<Recompute> recomputes{Recompute::none, Recompute::selective, Recompute::full};
-  std::vector<int> zeros{0, 1, 3};
+  std::vector<int> zeros{0, 1, 2, 3};
   int largest_micro_batch = 16;
   int most_chunks = 4;           // a rank, of the interleaved schedule
   int least_part_tokens = 4096;  // of a sequence, that context parallelism leaves a device
@@ -31,10 +31,11 @@ struct SearchSpace {
 };
 
 /// Every strategy of the space whose widths divide what they must: for all devices of the cluster, of the objective
-/// money also for a divisor of its nodes. Tensor parallelism stays within a node, and sequence parallelism goes with
-/// it; the experts' width divides them; interleaved stages and those of ZB-V divide the
-/// layers, or layers, embedding and head. Those of
-/// more than a million passes (tiny micro-batches of an enormous batch) are left out.
+/// money also for a divisor of its nodes. Tensor parallelism stays within a node, with sequence
+/// parallelism and without; the experts' width divides them; interleaved stages and those of ZB-V divide the layers, or
+/// layers, embedding and head. ZeRO shares with all replicas, or with those of whole nodes. Stage 2 is not looked at in
+/// a pipeline, where it is as stage 1. Those of more than a million passes (tiny micro-batches of an enormous batch)
+/// are left out.
 std::vector<Strategy> strategies(const Network& network, const Cluster& cluster, const SearchSpace& space);
 
 struct Plan {

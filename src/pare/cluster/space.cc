@@ -36,8 +36,11 @@ std::vector<Strategy> widths(const Network& t, const Cluster& c, const SearchSpa
             s.context = context;
             s.expert = expert;
             s.batch = space.batch;
-            s.sequence_parallel = tensor > 1;
-            out.push_back(s);
+            for (const bool sequence : {false, true}) {
+              if (sequence && (tensor == 1 || !t.spreads(tensor))) continue;
+              s.sequence_parallel = sequence;
+              out.push_back(s);
+            }
           }
       }
     }
@@ -67,6 +70,15 @@ std::vector<Pipeline> pipelines(const Network& t, const SearchSpace& space, int 
   return out;
 }
 
+/// How many replicas may share what ZeRO does: all (0), or as many as fill whole nodes together.
+std::vector<int> shards(const Strategy& s, const Cluster& c) {
+  std::vector<int> out{0};
+  if (s.expert > 1) return out;
+  for (const int shard : divisors(s.replicas(), s.replicas() / 2))
+    if (shard > 1 && 1LL * shard * s.tensor % c.devices_per_node == 0) out.push_back(shard);
+  return out;
+}
+
 bool can_run(const Network& network, const Strategy& strategy) {
   try {
     network.check(strategy);
@@ -77,19 +89,23 @@ bool can_run(const Network& network, const Strategy& strategy) {
 }
 
 /// The choices that leave the widths as they are.
-void add_choices(std::vector<Strategy>& out, const Network& t, const SearchSpace& space, Strategy s) {
+void add_choices(std::vector<Strategy>& out, const Network& t, const Cluster& c, const SearchSpace& space, Strategy s) {
+  const std::vector<int> all_shards = shards(s, c);
   for (const int micro_batch : divisors(space.batch / s.data, space.largest_micro_batch))
     for (const Pipeline& order : pipelines(t, space, s.pipeline, space.batch / s.data / micro_batch))
       for (const Recompute recompute : space.recomputes) {
         if (recompute == Recompute::selective && space.training.flash_attention) continue;  // the same as none
         for (const int zero : space.zeros) {
-          if ((zero > 0 && s.replicas() == 1) || (zero > 1 && s.expert > 1)) continue;
+          if ((zero > 0 && s.replicas() == 1) || (zero > 1 && s.expert > 1) || (zero == 2 && s.pipeline > 1)) continue;
           s.micro_batch = micro_batch;
           s.schedule = order.schedule;
           s.chunks = order.chunks;
           s.recompute = recompute;
           s.zero = zero;
-          if (can_run(t, s)) out.push_back(s);
+          for (const int shard : all_shards) {
+            s.shard = shard;
+            if ((shard == 0 || zero > 0) && can_run(t, s)) out.push_back(s);
+          }
         }
       }
 }
@@ -100,7 +116,7 @@ std::vector<Strategy> strategies(const Network& t, const Cluster& c, const Searc
   std::vector<Strategy> out;
   for (const int nodes : divisors(c.nodes, c.nodes))
     if (nodes == c.nodes || space.objective == Objective::money)
-      for (const Strategy& s : widths(t, c, space, nodes * c.devices_per_node)) add_choices(out, t, space, s);
+      for (const Strategy& s : widths(t, c, space, nodes * c.devices_per_node)) add_choices(out, t, c, space, s);
   return out;
 }
 

@@ -46,7 +46,7 @@ std::string Strategy::label() const {
   if (context > 1) out += fmt::format(" c{}", context);
   if (expert > 1) out += fmt::format(" e{}", expert);
   if (pipeline > 1) out += fmt::format(" {}", name(schedule));
-  if (chunks > 1) out += fmt::format(" v{}", chunks);
+  if (pipeline > 1 && chunks > 1) out += fmt::format(" v{}", chunks);
   if (recompute != Recompute::none) out += fmt::format(" {}-recompute", name(recompute));
   if (sequence_parallel) out += " sequence";
   if (zero > 0) out += fmt::format(" zero{}", zero);
@@ -83,7 +83,10 @@ void check(const Strategy& s, const Network& network, const Cluster& c) {
   if (network.most_stages() < 1LL * s.pipeline * s.chunks)
     throw UsageError(fmt::format("{} layers are too few for {} stages", network.depth(), 1LL * s.pipeline * s.chunks),
                      "--pipeline-parallel");
-  check(s.pipeline_order());
+  Pipeline asked = s.pipeline_order();
+  asked.schedule = s.schedule;
+  asked.chunks = s.chunks;
+  check(asked);
 }
 
 }  // namespace pare::cluster

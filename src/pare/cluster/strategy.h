@@ -54,6 +54,7 @@ struct Strategy {
   bool dropout = true;                        // on probabilities and behind attention and feed-forward
   bool overlap_gradients = true;              // gradients are summed, and weights gathered, while something computes
   TensorOverlap tensor_overlap = TensorOverlap::weights;
+  bool gather_beside = true;     // weights that ZeRO 1 and 2 gather again arrive while the next batch begins
   int gathers_per_layer = 1;     // of ZeRO stage 3: one of all weights (FSDP), or one of each tensor (DeepSpeed)
   bool post_validation = false;  // ranks of a pipeline step without waiting for each other (Qi et al. 2024, section 4)
   bool scatter_gather = true;    // each tensor rank sends its part to the next stage
@@ -72,11 +73,12 @@ struct Strategy {
   double logit_width() const;
   int devices() const { return data * tensor * pipeline * context; }
   int micro_batches() const { return batch / (data * micro_batch); }
+  /// Without a pipeline all schedules are the same.
   Pipeline pipeline_order() const {
-    return {.schedule = schedule,
+    return {.schedule = pipeline > 1 ? schedule : Schedule::one_f_one_b,
             .ranks = pipeline,
             .micro_batches = micro_batches(),
-            .chunks = chunks,
+            .chunks = pipeline > 1 ? chunks : 1,
             .apart = post_validation};
   }
   /// Ranks that hold the same weights, and those of them that share what ZeRO shares.
@@ -85,8 +87,8 @@ struct Strategy {
   /// Gradients are summed over replicas once a batch, and kept whole until then. Those of a pipeline are so under ZeRO
   /// 2 and 3 too: torch's pipelines hold FSDP's sums back until a stage's last backward pass.
   bool sums_once() const { return zero < 2 || pipeline > 1; }
-  /// Of an expert, which only every `expert`-th of the replicas holds.
-  int expert_shards() const { return replicas() / expert; }
+  /// Of an expert, which only every `expert`-th of the replicas holds; those are not taken apart further.
+  int expert_shards() const { return expert > 1 ? replicas() / expert : shards(); }
 
   /// "d8 t4 p2 b1 1f1b", with what differs from the defaults.
   std::string label() const;

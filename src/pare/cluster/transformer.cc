@@ -30,13 +30,15 @@ std::int64_t Transformer::layer_matrix_parameters() const {
 
 std::int64_t Transformer::layer_whole_parameters() const {
   const std::int64_t norm = hidden * (biases ? 2 : 1);
-  return norm * (encoder_tokens > 0 ? 3 : 2) + (biases ? 2 * hidden : 0);
+  return norm * (encoder_tokens > 0 ? 3 : 2) +
+         hidden * ((biases || projection_bias ? 1 : 0) + (biases || inner_biases ? 1 : 0));
 }
 
 std::int64_t Transformer::layer_parameters() const {
   if (perceptron) return layer_matrix_parameters() + hidden;
   std::int64_t own = layer_matrix_parameters();
-  if (biases) own += 2 * hidden + feed_forward * (gated ? 2 : 1);
+  if (biases || projection_bias) own += hidden;
+  if (biases || inner_biases) own += hidden + feed_forward * (gated ? 2 : 1);
   if (qkv_biases) own += head_width * (heads + 2 * kv_heads);
   const std::int64_t norm = hidden * (biases ? 2 : 1);
   const std::int64_t cross = encoder_tokens > 0 ? hidden * head_width * (2 * heads + 2 * kv_heads) + norm : 0;
@@ -91,9 +93,7 @@ bool divides(std::int64_t kv_heads, int tensor) {
 
 }  // namespace
 
-bool Transformer::shares(int tensor) const {
-  return heads % tensor == 0 && divides(kv_heads, tensor) && sequence % tensor == 0;
-}
+bool Transformer::shares(int tensor) const { return heads % tensor == 0 && divides(kv_heads, tensor); }
 
 void Transformer::check(const Strategy& s) const {
   if (perceptron && s.tensor > 1)
@@ -182,6 +182,13 @@ void read_text(const Config& config, const std::string& type, Transformer& t, st
   t.biases = !rotary;
   t.qkv_biases = !rotary || type == "qwen2";
   t.tied = config.boolean("tie_word_embeddings", !rotary);
+  if (!rotary && config.boolean("add_cross_attention", false))
+    throw Error("attends to an encoder ('add_cross_attention'), which pare does not know of " + type, config.where(),
+                "T5 has one that is known; or set it to false");
+  if (type == "llama") {
+    t.qkv_biases = t.projection_bias = config.boolean("attention_bias", false);
+    t.inner_biases = config.boolean("mlp_bias", false);
+  }
   if (type != "mixtral") return;
   t.experts = config.integer({"num_local_experts"});
   t.experts_per_token = config.integer({"num_experts_per_tok"});

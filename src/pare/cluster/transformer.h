@@ -23,6 +23,8 @@ struct Transformer : Network {
   bool dropout = true;                 // trained with it, unless a strategy leaves it out
   bool biases = true;                  // of the matrices
   bool qkv_biases = true;              // of queries, keys and values
+  bool projection_bias = false;        // of attention's outcome, where `biases` gives it none
+  bool inner_biases = false;           // of the feed-forward part, likewise
   bool tied = true;                    // the head shares the word embedding
   bool dense_head = false;             // the head has a square matrix before the one of the classes (BERT)
   bool perceptron = false;             // a layer is one square matrix and ReLU; it reads features, not words
@@ -62,6 +64,7 @@ struct Transformer : Network {
   std::int64_t divisible_tokens() const override { return sequence; }
   std::int64_t expert_copies() const override { return experts > 0 ? experts : 1; }
   bool shares(int tensor) const override;
+  bool spreads(int tensor) const override { return shares(tensor) && sequence % tensor == 0; }
   void check(const Strategy& strategy) const override;
   Parts parts(const Strategy& strategy) const override;
 };
