@@ -24,7 +24,7 @@ from description import get_key, set_key
 
 PARE = next((a for a in sys.argv[1:] if not a.startswith("-")), None) or sys.exit(__doc__)
 WANTED = [a for a in sys.argv[1:] if not a.startswith("-")][1:]
-ASSETS = pathlib.Path(os.environ["PARE_ASSETS"]) / "cluster"
+ASSETS = pathlib.Path(os.environ.get("PARE_ASSETS") or sys.exit("PARE_ASSETS is not set")) / "cluster"
 CLUSTERS = pathlib.Path(__file__).parents[2] / "clusters"
 
 
@@ -242,6 +242,9 @@ def report(name, runs, times):
 
 def main():
     verbose = "-v" in sys.argv
+    for key in WANTED:
+        if key not in GROUPS:
+            sys.exit(f"no group is called '{key}', known are {', '.join(GROUPS)}")
     print("| runs | rows | mean error % | median % | worst % |\n| --- | --- | --- | --- | --- |")
     details = []
     for key, make in GROUPS.items():
