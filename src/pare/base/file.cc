@@ -1,16 +1,15 @@
 #include "pare/base/file.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <system_error>
 
 #include "pare/base/error.h"
+#include "pare/base/staged_file.h"
 
 namespace pare {
 namespace fs = std::filesystem;
@@ -30,24 +29,7 @@ std::string read_file(const fs::path& path, std::size_t most) {
   return bytes;
 }
 
-void write_file(const fs::path& path, std::string_view bytes) {
-  std::error_code code;
-  if (path.has_parent_path()) fs::create_directories(path.parent_path(), code);
-  if (code) throw Error("cannot make its folder: " + code.message(), path.string(), "choose a writable place with -o");
-  const fs::path temporary = path.string() + fmt::format(".{}.part", ::getpid());
-  std::FILE* file = std::fopen(temporary.c_str(), "wb");
-  if (!file)
-    throw Error(std::string("cannot be written: ") + std::strerror(errno), path.string(),
-                "choose a writable place with -o");
-  const bool whole = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
-  const bool closed = std::fclose(file) == 0;
-  if (whole && closed) fs::rename(temporary, path, code);
-  if (!whole || !closed || code) {
-    const std::string reason = code ? code.message() : std::strerror(errno);
-    fs::remove(temporary, code);
-    throw Error("cannot be written: " + reason, path.string());
-  }
-}
+void write_file(const fs::path& path, std::string_view bytes) { StagedFile(path, bytes).keep(); }
 
 std::string content_hash(std::string_view bytes) {
   std::uint64_t hash = 0xcbf29ce484222325u;

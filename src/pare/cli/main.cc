@@ -43,20 +43,19 @@ void refuse_nan(CLI::App& app) {
 /// What was wrong; a word in place of a verb by its name.
 std::string complaint(const CLI::App& app, const CLI::Error& error) {
   const CLI::App* verb = &app;
-  std::string name = "pare", said = "pare:";
+  std::string path;  // of verbs
   while (!verb->get_subcommands().empty()) {
     verb = verb->get_subcommands().front();
-    name += " " + verb->get_name();
-    said += " " + verb->get_name();
+    path += " " + verb->get_name();
   }
   const std::vector<std::string> words = app.remaining(true);
   if (!words.empty() && words.front().starts_with('-'))
-    return fmt::format("{} knows no option '{}' (see {} --help)\n", said, printable(words.front()), name);
+    return fmt::format("pare:{} knows no option '{}' (see pare{} --help)\n", path, printable(words.front()), path);
   std::string known;
   for (const CLI::App* inner : verb->get_subcommands([](const CLI::App*) { return true; }))
     known += (known.empty() ? "" : ", ") + inner->get_name();
-  if (known.empty() || words.empty()) return fmt::format("pare: {} (see {} --help)\n", error.what(), name);
-  return fmt::format("{} knows no '{}' (known are {})\n", said, printable(words.front()), known);
+  if (known.empty() || words.empty()) return fmt::format("pare: {} (see pare{} --help)\n", error.what(), path);
+  return fmt::format("pare:{} knows no '{}' (known are {})\n", path, printable(words.front()), known);
 }
 
 int run(int argc, char** argv) {

@@ -6,12 +6,11 @@
 #include <cstdio>
 #include <memory>
 #include <optional>
-#include <system_error>
 #include <tuple>
-#include <utility>
 
 #include "pare/base/error.h"
 #include "pare/base/file.h"
+#include "pare/base/staged_file.h"
 #include "pare/cli/cluster_options.h"
 #include "pare/cli/plugin.h"
 #include "pare/cli/verb_cluster_parts.h"
@@ -41,31 +40,6 @@ void say_where_it_fails(const study::Study& study, const Global& global) {
       fmt::print("{} does not fit: {:.1f} GiB too much on the fullest device\n", candidate.name,
                  candidate.details["bytes_over"].get<double>() / (1024.0 * 1024 * 1024));
 }
-
-/// A file written under a temporary name, which it loses once what belongs beside it is written too.
-class Staged {
- public:
-  Staged(std::filesystem::path path, const std::string& bytes)
-      : path_(std::move(path)), temporary_(path_.string() + ".staged") {
-    if (std::filesystem::is_directory(path_)) throw Error("cannot be written: is a folder", path_.string());
-    write_file(temporary_, bytes);
-  }
-  ~Staged() {
-    std::error_code code;
-    std::filesystem::remove(temporary_, code);
-  }
-  Staged(const Staged&) = delete;
-  Staged& operator=(const Staged&) = delete;
-
-  void keep() const {
-    std::error_code code;
-    std::filesystem::rename(temporary_, path_, code);
-    if (code) throw Error("cannot be written: " + code.message(), path_.string());
-  }
-
- private:
-  std::filesystem::path path_, temporary_;
-};
 
 void add_predict(CLI::App& cluster_verb, const Global& global) {
   CLI::App* verb =
@@ -100,7 +74,7 @@ void add_predict(CLI::App& cluster_verb, const Global& global) {
     study.candidates[0].details["launch"] = launch(strategy, *network, machine);
     study.chosen = study.candidates[0].name;
     study::mark_front(study);
-    std::optional<Staged> trace;
+    std::optional<StagedFile> trace;  // neither it nor the study without the other
     if (!global.output.empty()) trace.emplace(global.output / "trace.json", to_trace(strategy, prediction));
     say_where_it_fails(study, global);
     finish(study, global);

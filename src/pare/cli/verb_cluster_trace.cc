@@ -3,9 +3,10 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "pare/base/error.h"
-#include "pare/base/file.h"
+#include "pare/base/staged_file.h"
 #include "pare/cli/verb_cluster_parts.h"
 #include "pare/cluster/traced.h"
 #include "pare/trace/read.h"
@@ -113,7 +114,8 @@ void add_cluster_trace(CLI::App& cluster_verb, const Global& global) {
     auto& details = study.candidates[0].details;
     const cluster::TracedProfile traced = cluster::to_profile(read);
     details["profile"] = to_json(traced);
-    if (!global.output.empty()) write_file(global.output / "profile.json", cluster::to_json(traced.profile));
+    std::optional<StagedFile> profile;  // neither it nor the study without the other
+    if (!global.output.empty()) profile.emplace(global.output / "profile.json", cluster::to_json(traced.profile));
     study.chosen = study.candidates[0].name;
     study::mark_front(study);
     if (!global.json && !global.quiet) {
@@ -123,6 +125,7 @@ void add_cluster_trace(CLI::App& cluster_verb, const Global& global) {
       print_profile(details["profile"]);
     }
     finish(study, global);
+    if (profile) profile->keep();
   });
 }
 
