@@ -1,4 +1,5 @@
 // graph tune: which kernels are fastest for a graph on this machine.
+#include <algorithm>
 #include <memory>
 
 #include "pare/cli/verb_graph.h"
@@ -40,9 +41,8 @@ void add_graph_tune(CLI::App& graph_verb, const Global& global) {
     graph::TuneRequest request = o->request;
     request.orders.clear();
     for (const std::string& name : o->orders) request.orders.push_back(graph::order_named(name, "--orders"));
-    request.reduce = o->reduce == "sum"    ? kernels::Reduce::sum
-                     : o->reduce == "mean" ? kernels::Reduce::mean
-                                           : kernels::Reduce::max;
+    request.reduce =
+        static_cast<kernels::Reduce>(std::ranges::find(graph::reduce_names, o->reduce) - graph::reduce_names.begin());
     request.bfloat16 = o->type == "bfloat16";
     request.seed = global.seed;
     finish(graph::tune(request), global);

@@ -106,9 +106,7 @@ study::Study tune(const TuneRequest& request) {
                       {"threads", threads()},
                       {"matrix", request.matrix},
                       {"transposed", request.transposed},
-                      {"reduce", request.reduce == kernels::Reduce::sum    ? "sum"
-                                 : request.reduce == kernels::Reduce::mean ? "mean"
-                                                                           : "max"},
+                      {"reduce", reduce_names[static_cast<std::size_t>(request.reduce)]},
                       {"type", request.bfloat16 ? "bfloat16" : "float32"},
                       {"vertices", matrix.rows()},
                       {"nonzeros", matrix.nonzeros()},

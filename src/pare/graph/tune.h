@@ -1,13 +1,17 @@
 // The verb `graph tune`: which kernels suit a graph on this machine.
 #pragma once
+#include <array>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pare/graph/tuned.h"
 #include "pare/study/study.h"
 
 namespace pare::graph {
+
+constexpr std::array<std::string_view, 3> reduce_names{"sum", "mean", "max"};  // in the order of kernels::Reduce
 
 struct TuneRequest {
   std::filesystem::path graph;
