@@ -99,6 +99,10 @@ def run_of(row):
         # torchao's scales and those of Megatron-Bridge's recipes on H100 (fp8cs); before, Transformer Engine had no others
         if row["id"].startswith(("titan", "bridge")):
             options += ["--fp8-scaling", "current"]
+    if row["id"].startswith("titan") or row["precision"].startswith("amp_bf16"):
+        # checkpoints that are not reentrant, of torch 2.1.0 and later: torchtitan's, and llm-foundry's mpt-*.yaml and
+        # sweep.sh. Those of te.Linear are reentrant (its train.py), PURE rows are of torch 1.13.1
+        options += ["--early-stop"]
     if row["id"].startswith("titan"):  # FSDP2's mixed precision, torch's own cross-entropy
         options += ["--weights", "fp32", "--cast-weights", "--plain-loss"]
     elif row["precision"].startswith("amp"):
@@ -118,7 +122,8 @@ def run_of(row):
     if row["interleave"]:
         chunks = [int(row["interleave"])]
     else:
-        chunks = [v for v in range(1, 9) if layers % (v * pipeline) == 0] if pipeline > 1 else [1]
+        most = layers // pipeline if pipeline > 1 else 1
+        chunks = [v for v in range(1, most + 1) if layers % (v * pipeline) == 0]
     recompute = {"full": ["full"], "none": ["none"], "": ["none", "full"],
                  "selective (per operator)": ["operators"]}.get(row["recompute"], ["selective"])
     choices = []
@@ -131,6 +136,13 @@ def run_of(row):
                choices, float(row["memory_gib"]) if row["memory_gib"] else None)
 
 
+# Transformer Engine's first choice on Hopper is cuDNN (its attention.ipynb, v1.8 and later): 539 of 989 TFLOP/s forward
+# under a mask (Shah et al. 2024, figure 5)
+TRANSFORMER_ENGINE = {"device.attention_efficiency": 0.545}
+# FlashAttention 1, in Triton (llm-foundry's submit_benchmarks.py): 30 to 50 % of the peak of A100 forward, 25 to 35 %
+# backward (Dao 2023, section 1); of H100's half, as FlashAttention 2
+FIRST_FLASH_A100 = {"device.attention_efficiency": 0.4, "device.attention_backward": 0.75}
+FIRST_FLASH_H100 = {"device.attention_efficiency": 0.2, "device.attention_backward": 0.75}
 FSDP_FIGURES = [f"device.{key}" for key in ("matrix_efficiency", "half_inner", "memory_efficiency", "attention_efficiency",
                                             "host_us", "overlap_slowdown")]
 
@@ -157,16 +169,19 @@ GROUPS = {
                                        {}, []),
     "megatron2020-v100": lambda: Group("megatron2020 V100", runs_of("megatron2020", gpu="V100"), "dgx2-v100-32gb.toml",
                                        {}, ["device.matrix_efficiency"]),
-    "megatron-h100": lambda: Group("megatron-h100", runs_of("megatron-h100"), "dgx-h100.toml", {},
+    "megatron-h100": lambda: Group("megatron-h100", runs_of("megatron-h100"), "dgx-h100.toml", TRANSFORMER_ENGINE,
                                    ["device.matrix_efficiency", "device.pass_us"]),
-    "mpt-a100-40": lambda: Group("mpt A100 40 GB", runs_of("mpt", gpu="A100-40"), "dgx-a100-40gb.toml", {}, FSDP_FIGURES),
-    "mpt-a100-80": lambda: Group("mpt A100 80 GB", runs_of("mpt", gpu="A100-80"), "dgx-a100-80gb.toml", {}, FSDP_FIGURES),
-    "mpt-h100": lambda: Group("mpt H100 bf16", runs_of("mpt", gpu="H100", precision="bf16"), "dgx-h100.toml", {},
-                              FSDP_FIGURES),
+    "mpt-a100-40": lambda: Group("mpt A100 40 GB", runs_of("mpt", gpu="A100-40"), "dgx-a100-40gb.toml", FIRST_FLASH_A100,
+                                 FSDP_FIGURES),
+    "mpt-a100-80": lambda: Group("mpt A100 80 GB", runs_of("mpt", gpu="A100-80"), "dgx-a100-80gb.toml", FIRST_FLASH_A100,
+                                 FSDP_FIGURES),
+    "mpt-h100": lambda: Group("mpt H100 bf16", runs_of("mpt", gpu="H100", precision="bf16"), "dgx-h100.toml",
+                              FIRST_FLASH_H100, FSDP_FIGURES),
     # the same machines and the same sweep: figures of its rows in 16 bits
-    "mpt-h100-fp8": lambda: Group("mpt H100 fp8", runs_of("mpt", gpu="H100", precision="fp8"), "dgx-h100.toml", {},
-                                  FSDP_FIGURES, fit_on=runs_of("mpt", gpu="H100", precision="bf16")),
-    "fp8": lambda: Group("nemo, bridge fp8", runs_of("nemo", "bridge"), "dgx-h100.toml", {}, ["device.pass_us"]),
+    "mpt-h100-fp8": lambda: Group("mpt H100 fp8", runs_of("mpt", gpu="H100", precision="fp8"), "dgx-h100.toml",
+                                  FIRST_FLASH_H100, FSDP_FIGURES, fit_on=runs_of("mpt", gpu="H100", precision="bf16")),
+    "fp8": lambda: Group("nemo, bridge fp8", runs_of("nemo", "bridge"), "dgx-h100.toml", TRANSFORMER_ENGINE,
+                         ["device.pass_us"]),
     "titan": lambda: Group("titan", runs_of("titan"), "h100-hbm2e.toml", {}, []),
     "zero-bubble": lambda: Group("zero bubble", zero_bubble_runs, "dgx-a100-80gb.toml", {},
                                  ["device.matrix_efficiency", "device.pass_us"]),

@@ -64,6 +64,41 @@ class Cluster(command.CommandTest):
         end = max(e["ts"] + e["dur"] for e in events)
         self.assertAlmostEqual(end / 1e6, self.cost(one, "batch_time_s"), places=6)
 
+    def events(self, network, tokens_at_once, *options):
+        """What a device of dgx-h100.toml does for one layer's worth of tokens, by name."""
+        (self.folder / "one.json").write_text(json.dumps(network))
+        (self.folder / "h100.toml").write_text((CLUSTERS / "dgx-h100.toml").read_text().replace("count = 2", "count = 1")
+                                               .replace("devices = 8", "devices = 1"))
+        batch = tokens_at_once // network["n_positions"]
+        run = pare("predict", self.folder / "one.json", "--cluster", self.folder / "h100.toml", "--micro-batch", batch,
+                   "--batch", batch, "--no-dropout", "--json", *options)
+        (one,) = self.candidates(run)
+        return one, {event["event"]: event for event in one["details"]["events_s"]["events"]}
+
+    def test_events_that_make_up_a_batch(self):
+        one, events = self.events(GPT, 4096)
+        self.assertEqual(events["linear forward 4096x1024x4096 bf16"]["count"], 24)
+        (device,) = one["details"]["devices"]
+        self.assertAlmostEqual(sum(e["seconds"] for e in events.values()), device["busy_s"], 6)
+        run = pare("predict", self.folder / "one.json", "--cluster", self.folder / "h100.toml", "--batch", 4, "--events", 3)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        head, _, *rows = run.stdout.splitlines()[:6]
+        self.assertIn("the longest events first", head)
+        self.assertIn("cluster predict of", rows[3])
+        seconds = [float(row.split()[1]) for row in rows[:3]]
+        self.assertEqual(seconds, sorted(seconds, reverse=True))
+        self.refused(pare("predict", self.folder / "one.json", "--cluster", self.folder / "h100.toml", "--batch", 4, "--events",
+                          -1), 2, "--events")
+
+    def test_flash_attention_as_published(self):
+        # FlashAttention 2 on H100, 16,384 tokens of 16 heads of 128 under a mask, TFLOP/s forward: Shah et al. 2024, figure 5
+        for keys, published in {512: 191, 1024: 260, 2048: 298, 4096: 319, 8192: 333, 16384: 335}.items():
+            network = {**GPT, "n_embd": 2048, "n_layer": 1, "n_positions": keys}
+            _, events = self.events(network, 16384)
+            (seconds,) = (e["seconds"] for name, e in events.items() if name.startswith("causal forward"))
+            reached = 2 * 16384 * keys * 2048 / seconds / 1e12
+            self.assertLess(abs(reached / published - 1), 0.12, keys)
+
     def test_schedules_of_zero_bubble(self):
         for schedule, chunks in (("zb-h2", 1), ("zb-1p", 1), ("zb-2p", 1), ("zb-v", 2)):
             (one,) = self.candidates(pare("predict", self.folder / "gpt.json", "--cluster", CLUSTERS / "dgx-a100-80gb.toml",

@@ -79,6 +79,12 @@ TEST(Memory, PublishedFigures) {
   }
 }
 
+double flops_of(const Work& work) {
+  double sum = 0;
+  for (const Operation& o : work.operations) sum += o.count * flops(o);
+  return sum;
+}
+
 // Of LLaMA 3 8 B, what torchtitan's checkpointing by operator keeps of a token and layer, in 16 bits: the input, the
 // first of every two products (queries, values, the feed-forward's first and last) and attention's outcome.
 TEST(Memory, CheckpointingByOperator) {
@@ -93,13 +99,61 @@ TEST(Memory, CheckpointingByOperator) {
   // keys, attention's projection and the gate's second product run once more
   const auto backward_flops = [&](Recompute recompute) {
     s.recompute = recompute;
-    const Parts parts = t.parts(s);
-    double sum = 0;
-    for (const Operation& o : parts.kinds[1].backward.operations) sum += o.count * flops(o);
-    return sum;
+    return flops_of(t.parts(s).kinds[1].backward);
   };
   EXPECT_DOUBLE_EQ(backward_flops(Recompute::operators) - backward_flops(Recompute::none),
                    2 * tokens * 4096 * (1024 + 4096 + 14336));
+}
+
+// Recomputation that stops early leaves a layer's last product out, and its sum over tensor ranks; not where a
+// normalisation behind it (BERT) needs its outcome.
+TEST(Predict, EarlyStop) {
+  Transformer t = gpt(1024, 4, 16);
+  Strategy whole{.tensor = 4, .micro_batch = 2, .batch = 2, .recompute = Recompute::full};
+  Strategy early = whole;
+  early.early_stop = true;
+  const auto layer = [&](const Strategy& s) { return t.parts(s).kinds[1].backward; };
+  const auto sums = [&](const Strategy& s) {
+    int count = 0;
+    for (const Communication& m : layer(s).communications) count += m.kind != CollectiveKind::all_gather ? m.count : 0;
+    return count;
+  };
+  const double tokens = 2 * 2048, last = 2 * tokens * 1024 * 4096 / 4;
+  for (const bool spread : {false, true}) {
+    whole.sequence_parallel = early.sequence_parallel = spread;
+    EXPECT_DOUBLE_EQ(flops_of(layer(whole)) - flops_of(layer(early)), last);
+    EXPECT_EQ(sums(whole) - sums(early), 1);
+  }
+  t.experts = 8;
+  EXPECT_DOUBLE_EQ(flops_of(layer(whole)) - flops_of(layer(early)), 8 * (last / 8));
+  t.experts = 0;
+  t.token_types = 2;
+  EXPECT_DOUBLE_EQ(flops_of(layer(whole)), flops_of(layer(early)));
+  t.token_types = 0;
+  whole.recompute = early.recompute = Recompute::none;
+  EXPECT_DOUBLE_EQ(flops_of(layer(whole)), flops_of(layer(early)));
+}
+
+// The events of a rank are its time: computation to the last, collectives where none is hidden.
+TEST(Predict, EventsMakeUpTheTime) {
+  const Transformer t = gpt(1024, 6, 16);
+  const Strategy s{
+      .data = 2, .tensor = 2, .pipeline = 2, .micro_batch = 2, .batch = 32, .tensor_overlap = TensorOverlap::none};
+  Cluster c = cluster(1, 8);
+  c.slow_device = 5;
+  c.slow_device_factor = 1.5;
+  const Prediction p = predict(t, s, c);
+  for (std::size_t r = 0; r < 2; ++r) {
+    double compute = 0, communication = 0;
+    for (const EventTime& e : event_times(t, s, c, DescribedCosts(c), static_cast<int>(r))) {
+      const bool shared = e.event.find("ranks") != std::string::npos;
+      EXPECT_FALSE(shared && e.hidden);
+      if (!e.event.starts_with("gradients")) (shared ? communication : compute) += e.seconds;
+    }
+    EXPECT_NEAR(compute, p.ranks[r].compute_s, 1e-9);
+    EXPECT_NEAR(communication, p.ranks[r].communication_s, 1e-9);
+  }
+  EXPECT_GT(p.ranks[1].compute_s, 1.4 * p.ranks[0].compute_s);
 }
 
 // FSDP's mixed precision keeps weights in float32 and gathers and moves in 16 bits; autocast does all in float32.

@@ -50,6 +50,9 @@ void add_training(CLI::App& verb, TrainingOptions& options) {
   verb.add_flag("--cast-weights", options.cast_weights,
                 "weights in float32 are cast before they are gathered (FSDP's mixed precision), not at each product");
   verb.add_option("--gradients", options.gradients, "kept and summed in")->capture_default_str();
+  verb.add_flag("--early-stop", options.early_stop,
+                "full recomputation ends with the last thing that backward needs, as torch's checkpoints do that are "
+                "not reentrant");
   verb.add_flag("--plain-attention", options.plain_attention, "attention writes its scores to memory");
   verb.add_flag("--no-dropout", options.no_dropout, "the network trains without dropout");
   verb.add_flag("--eager", options.eager,
@@ -95,6 +98,7 @@ void TrainingOptions::put_into(cluster::Strategy& s) const {
   s.dropout = !no_dropout;
   s.fused = !eager;
   s.fused_loss = !plain_loss;
+  s.early_stop = early_stop;
   s.cast_weights = cast_weights;
   s.precision = cluster::parse_precision(precision, "--precision");
   s.scaling = cluster::parse_scaling(fp8_scaling);

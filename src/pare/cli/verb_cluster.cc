@@ -41,6 +41,26 @@ void say_where_it_fails(const study::Study& study, const Global& global) {
                  candidate.details["bytes_over"].get<double>() / (1024.0 * 1024 * 1024));
 }
 
+/// What the busiest rank does with a batch, into a candidate's details; the `shown` longest events on the terminal.
+void add_events(study::Candidate& candidate, const cluster::Network& network, const cluster::Strategy& strategy,
+                const cluster::Cluster& machine, const cluster::Costs& costs, const cluster::Prediction& prediction,
+                int shown = 0) {
+  const auto busiest = std::ranges::max_element(prediction.ranks, {}, &cluster::RankActivity::compute_s);
+  const auto rank = static_cast<int>(busiest - prediction.ranks.begin());
+  auto& details = candidate.details["events_s"];
+  details["pipeline_rank"] = rank;
+  if (shown > 0)
+    fmt::print(
+        "A batch on a device of pipeline rank {}, the longest events first:\n  % of batch         s     count  event\n",
+        rank);
+  for (const cluster::EventTime& e : event_times(network, strategy, machine, costs, rank)) {
+    details["events"].push_back({{"event", e.event}, {"count", e.count}, {"seconds", e.seconds}, {"hidden", e.hidden}});
+    if (shown-- > 0)
+      fmt::print("  {:10.2f}  {:8.4g}  {:8.0f}  {}\n", 100 * e.seconds / prediction.batch_time_s, e.seconds, e.count,
+                 e.event);
+  }
+}
+
 void add_predict(CLI::App& cluster_verb, const Global& global) {
   CLI::App* verb =
       add_verb(cluster_verb, "predict", "", "Batch time, memory and activity of every device under one strategy",
@@ -52,6 +72,7 @@ void add_predict(CLI::App& cluster_verb, const Global& global) {
     ClusterWorkload workload;
     StrategyOptions strategy;
     std::string profile, slow_device, slow_link;
+    int events = 0;
   };
   auto r = std::make_shared<Request>();
   add_workload(*verb, r->workload);
@@ -59,6 +80,9 @@ void add_predict(CLI::App& cluster_verb, const Global& global) {
   verb->add_option("--profile", r->profile, "measured times of events, of pare cluster profile");
   verb->add_option("--slow-device", r->slow_device, "a straggler: its number and how many times slower, 3:1.2");
   verb->add_option("--slow-link", r->slow_link, "a node whose link is slower: its number and how many times, 1:2");
+  verb->add_option("--events", r->events, "print so many of the events that take longest on the busiest device")
+      ->check(CLI::Range(0, 1 << 16))
+      ->capture_default_str();
   verb->callback([r, &global] {
     const cluster::Strategy strategy = r->strategy.strategy();
     const auto network = r->workload.network();
@@ -74,6 +98,8 @@ void add_predict(CLI::App& cluster_verb, const Global& global) {
     study.candidates[0].details["launch"] = launch(strategy, *network, machine);
     study.chosen = study.candidates[0].name;
     study::mark_front(study);
+    add_events(study.candidates[0], *network, strategy, machine, *given.costs, prediction,
+               global.json || global.quiet ? 0 : r->events);
     std::optional<StagedFile> trace;  // neither it nor the study without the other
     if (!global.output.empty()) trace.emplace(global.output / "trace.json", to_trace(strategy, prediction));
     say_where_it_fails(study, global);
@@ -166,7 +192,8 @@ void add_plan(CLI::App& cluster_verb, const Global& global) {
     const auto machine = r->workload.machine();
     if (r->space.objective == cluster::Objective::money && machine.price_per_device_hour == 0)
       throw Error("says no price", r->workload.cluster, "add price_per_device_hour to [nodes]");
-    const cluster::Search found = cluster::search(*network, machine, r->space, *GivenCosts(r->profile, machine).costs);
+    const GivenCosts given(r->profile, machine);
+    const cluster::Search found = cluster::search(*network, machine, r->space, *given.costs);
     study::Study study = training_study("cluster plan", *network, machine);
     study.conditions["objective"] = r->objective;
     study.conditions["strategies"] = found.tried;
@@ -179,7 +206,9 @@ void add_plan(CLI::App& cluster_verb, const Global& global) {
     for (const cluster::Plan& plan : found.best) add(plan);
     // the worst shows what is at stake
     if (found.feasible > found.best.size()) add(found.worst);
-    study.candidates[0].details["launch"] = launch(found.best[0].strategy, *network, machine);
+    const cluster::Plan& best = found.best[0];
+    study.candidates[0].details["launch"] = launch(best.strategy, *network, machine);
+    add_events(study.candidates[0], *network, best.strategy, machine, *given.costs, best.prediction);
     study.chosen = study.candidates[0].name;
     study::mark_front(study, {"batch_time_s", "peak_bytes"});
     finish(study, global);

@@ -16,6 +16,7 @@ study::Candidate to_candidate(const Network& t, const Strategy& s, const Cluster
                   {"schedule", name(s.schedule)},
                   {"chunks", s.chunks},
                   {"recompute", name(s.recompute)},
+                  {"early_stop", s.early_stop},
                   {"sequence_parallel", s.sequence_parallel},
                   {"context_parallel", s.context},
                   {"expert_parallel", s.expert},

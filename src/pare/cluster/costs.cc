@@ -26,9 +26,14 @@ double tile_efficiency(double rows, double columns, int processors) {
   return best;
 }
 
+double attention_efficiency(const Operation& o, const Device& d) {
+  const double keys = static_cast<double>(o.shape[2]) * (o.kind == OperationKind::causal ? 0.5 : 1);
+  const double best = d.attention_efficiency * (o.direction == Direction::forward ? 1 : d.attention_backward);
+  return best * keys / (keys + d.attention_half_keys);
+}
+
 double matrix_efficiency(const Operation& o, const Device& d) {
-  if (o.kind == OperationKind::attention || o.kind == OperationKind::causal)
-    return d.attention_efficiency * d.matrix.at(flops(o));
+  if (o.kind == OperationKind::attention || o.kind == OperationKind::causal) return attention_efficiency(o, d);
   double efficiency = d.matrix.at(flops(o));
   if (o.kind != OperationKind::linear) return efficiency;
   // rows x inner times inner x columns, as each direction has them

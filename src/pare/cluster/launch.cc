@@ -100,6 +100,7 @@ Json megatron(const Strategy& s, const Network& network) {
   if (s.recompute == Recompute::selective || s.recompute == Recompute::full)
     o.give("--recompute-granularity", name(s.recompute));
   if (s.recompute == Recompute::full) {
+    o.refuse(s.early_stop, "computes whole layers again");
     o.give("--recompute-method", "uniform");
     o.give("--recompute-num-layers", 1);
   }

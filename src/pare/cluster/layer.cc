@@ -13,6 +13,12 @@ namespace {
 
 using Shape = std::array<std::int64_t, 4>;
 
+/// Without the product, and the addition to the residual behind it.
+void leave_out_last(std::vector<Operation>& operations, const Operation& product) {
+  operations.erase(std::ranges::find(operations, product));
+  --std::ranges::find(operations, OperationKind::residual, &Operation::kind)->count;
+}
+
 void append(std::vector<Operation>& to, const std::vector<Operation>& more) {
   to.insert(to.end(), more.begin(), more.end());
 }
@@ -84,6 +90,8 @@ class Builder {
   std::vector<Operation> products_again() const;
   void add_tensor_communication(Part& part) const;
   void add_context_communication(Part& part) const;
+  /// A layer that ends with a normalisation (BERT) needs what it normalises.
+  bool stops_early() const { return s_.recompute == Recompute::full && s_.early_stop && t_.token_types == 0; }
   double boundary_bytes() const { return s_.activation_width() * static_cast<double>(tokens() * t_.hidden); }
 
   const Transformer& t_;
@@ -166,7 +174,10 @@ Part Builder::layer() const {
   append(part.forward.operations, casts.forward);
   append(part.forward.operations, core);
   append(part.forward.operations, moving_parts);
-  if (s_.recompute == Recompute::full) part.backward.operations = part.forward.operations;
+  if (s_.recompute == Recompute::full) {
+    part.backward.operations = part.forward.operations;
+    if (stops_early()) leave_out_last(part.backward.operations, t_.experts > 0 ? experts.back() : second.back());
+  }
   if (s_.recompute == Recompute::selective && !s_.flash_attention) part.backward.operations = core;
   if (s_.recompute == Recompute::operators) {
     part.backward.operations = products_again();
@@ -211,17 +222,17 @@ void Builder::add_tensor_communication(Part& part) const {
   const double bytes = boundary_bytes(),
                inputs = s_.gathered_width() * static_cast<double>(tokens() * t_.hidden);  // of products
   const int halves = t_.encoder_tokens > 0 ? 3 : 2;
-  const auto sums = [&](Work& work, int count, bool hidden) {
+  const auto sums = [&](Work& work, int count, bool hidden, int left_out = 0) {
     if (s_.sequence_parallel) {
       work.communications.push_back({CollectiveKind::all_gather, inputs, Axis::tensor, count, hidden});
-      work.communications.push_back({CollectiveKind::reduce_scatter, bytes, Axis::tensor, count, hidden});
+      work.communications.push_back({CollectiveKind::reduce_scatter, bytes, Axis::tensor, count - left_out, hidden});
     } else {
-      work.communications.push_back({CollectiveKind::all_reduce, bytes, Axis::tensor, count, hidden});
+      work.communications.push_back({CollectiveKind::all_reduce, bytes, Axis::tensor, count - left_out, hidden});
     }
   };
   const bool all = s_.tensor_overlap == TensorOverlap::all;
   sums(part.forward, halves, all);
-  if (s_.recompute == Recompute::full) sums(part.backward, halves, all);
+  if (s_.recompute == Recompute::full) sums(part.backward, halves, all, stops_early() ? 1 : 0);
   if (s_.recompute == Recompute::operators && s_.sequence_parallel)  // what is summed is kept, what is gathered is not
     part.backward.communications.push_back({CollectiveKind::all_gather, inputs, Axis::tensor, halves, all});
   if (s_.sequence_parallel) {

@@ -102,6 +102,8 @@ Cluster parse_cluster(const std::string& text, const std::string& where) {
   c.device.step_s = device.number("step_ms", 1e-3, 0);
   c.device.overlap_slowdown = device.number("overlap_slowdown", 1, 0);
   c.device.attention_efficiency = device.number("attention_efficiency", 1, 1);
+  c.device.attention_backward = device.number("attention_backward", 1, 1);
+  c.device.attention_half_keys = device.number("attention_half_keys", 1, 0);
   c.device.processors = device.whole("processors", 0);
   c.device.half_inner = device.number("half_inner", 1, 0);
   c.device.matrix = {device.number("matrix_efficiency", 1, 1), device.number("matrix_half_gflop", 1e9, 0)};

@@ -28,7 +28,9 @@ struct Device {
   double step_s = 0;                // of an optimizer step, beyond its kernels: norms, logging, data
   double overlap_slowdown = 0;      // of computation beside a collective, as a part of the time they share
   Efficiency matrix, memory;        // by FLOPs and by bytes of one operation
-  double attention_efficiency = 1;  // of flash attention
+  double attention_efficiency = 1;  // of flash attention forward, long sequences, of the peak in 16 bits
+  double attention_backward = 1;    // what its backward kernel reaches of that
+  double attention_half_keys = 0;   // keys a query has on average, at which it reaches half of that
   int processors = 0;               // that share the tiles of a product; 0: no account of tiles
   double half_inner = 0;            // the inner width at which a product reaches half of its best
 

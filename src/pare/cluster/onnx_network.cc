@@ -218,6 +218,16 @@ std::vector<Operation> OnnxNetwork::operations(const std::vector<Repeated>& list
   return out;
 }
 
+namespace {
+
+/// The last product, where but additions come behind it.
+void leave_out_last(std::vector<Operation>& operations) {
+  while (!operations.empty() && operations.back().kind == OperationKind::residual) operations.pop_back();
+  if (!operations.empty() && operations.back().kind == OperationKind::linear) operations.pop_back();
+}
+
+}  // namespace
+
 Parts OnnxNetwork::parts(const Strategy& s) const {
   const double width = s.activation_width();
   const auto bytes = [&](const Size& size) { return s.micro_batch * (width * size.elements + size.bytes); };
@@ -235,7 +245,9 @@ Parts OnnxNetwork::parts(const Strategy& s) const {
     part.logit_bytes = s.micro_batch * s.logit_width() * piece.outputs;
     if (s.recompute == Recompute::full) {
       auto& backward = part.backward.operations;
-      backward.insert(backward.begin(), part.forward.operations.begin(), part.forward.operations.end());
+      auto again = part.forward.operations;
+      if (s.early_stop) leave_out_last(again);
+      backward.insert(backward.begin(), again.begin(), again.end());
       part.recomputed_bytes = part.activation_bytes;
       part.activation_bytes = before ? bytes(*before) : 0;
     }

@@ -1,6 +1,9 @@
 #include "pare/cluster/predict.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <map>
 #include <numeric>
 
 #include "pare/cluster/balance.h"
@@ -61,6 +64,7 @@ class Predictor {
   }
 
   Outline outline();
+  std::vector<EventTime> event_times(int rank);
 
  private:
   struct PartTime {
@@ -348,6 +352,40 @@ Outline Predictor::outline() {
   return o;
 }
 
+std::vector<EventTime> Predictor::event_times(int rank) {
+  const RankActivity activity = outline().ranks[static_cast<std::size_t>(rank)];
+  std::map<std::string, EventTime> found;
+  const auto add = [&](const std::string& event, double count, double each_s, bool hidden) {
+    EventTime& all = found.try_emplace(event, EventTime{.event = event, .hidden = hidden}).first->second;
+    all.count += count;
+    all.seconds += count * each_s;
+  };
+  double passes_s = 0;
+  for (const auto& chunk : held_[static_cast<std::size_t>(rank)])
+    for (const Part* part : chunk)
+      for (const Work* work : {&part->forward, &part->backward, &part->weight}) {
+        for (const Operation& o : work->operations) {
+          const double each = costs_.operation_s(o) * slowness(rank) / o.count;
+          add(o.key(), s_.micro_batches() * o.count, each, false);
+          passes_s += s_.micro_batches() * o.count * each;
+        }
+        for (const Communication& m : work->communications) {
+          const Group& group = groups_.along(m.axis);
+          add(fmt::format("{} of {:.0f} bytes, {} ranks{}", name(m.kind), m.bytes, group.size,
+                          m.hidden ? ", beside" : ""),
+              s_.micro_batches() * m.count, collective_s(m.kind, m.bytes, group, rank), m.hidden);
+        }
+      }
+  add("optimizer step", 1, activity.compute_s - passes_s, false);
+  if (activity.gradients_s > 0)
+    add(fmt::format("gradients and weights between replicas, {:.3g} s exposed", activity.exposed_gradients_s), 1,
+        activity.gradients_s, activity.exposed_gradients_s == 0);
+  std::vector<EventTime> out;
+  for (const auto& [event, time] : found) out.push_back(time);
+  std::ranges::stable_sort(out, std::ranges::greater{}, &EventTime::seconds);
+  return out;
+}
+
 double peak(const std::vector<RankActivity>& ranks) {
   double most = 0;
   for (const RankActivity& rank : ranks) most = std::max(most, rank.memory.total());
@@ -440,6 +478,11 @@ Prediction predict(const Network& t, const Strategy& s, const Cluster& c, const 
 
 Prediction predict(const Network& t, const Strategy& s, const Cluster& c) {
   return predict(t, s, c, DescribedCosts(c));
+}
+
+std::vector<EventTime> event_times(const Network& t, const Strategy& s, const Cluster& c, const Costs& costs,
+                                   int rank) {
+  return Predictor(t, s, c, costs).event_times(rank);
 }
 
 }  // namespace pare::cluster

@@ -2,6 +2,7 @@
 // collectives inside it (tensor parallel), the passes of a pipeline (pipeline parallel), the sum of gradients over
 // replicas (data parallel). DistSim, section 4.
 #pragma once
+#include <string>
 #include <vector>
 
 #include "pare/cluster/costs.h"
@@ -68,6 +69,18 @@ Prediction predict(const Network& network, const Strategy& strategy, const Clust
 
 /// By the cluster's description.
 Prediction predict(const Network& network, const Strategy& strategy, const Cluster& cluster);
+
+/// What of a batch goes to equal events on a device of one rank.
+struct EventTime {
+  std::string event;  // Operation::key, or a collective with its bytes and ranks
+  double count = 0;   // a batch
+  double seconds = 0;
+  bool hidden = false;  // begun beside computation: only what is left of it behind that takes time of its own
+};
+
+/// The longest first. A pass takes longer than these where the host cannot launch its kernels as fast.
+std::vector<EventTime> event_times(const Network& network, const Strategy& strategy, const Cluster& cluster,
+                                   const Costs& costs, int rank);
 
 /// A candidate of the study of `pare cluster`: the design's costs, devices as details, and where the prediction has its
 /// passes the timeline.

@@ -40,6 +40,7 @@ struct Strategy {
   Schedule schedule = Schedule::one_f_one_b;
   int chunks = 1;  // a rank, of the interleaved schedule; two of ZB-V
   Recompute recompute = Recompute::none;
+  bool early_stop = false;         // of full recomputation: up to the last thing that backward needs
   bool sequence_parallel = false;  // activations between tensor-parallel parts are spread over them too
   int zero = 0;                    // what replicas share (ZeRO): 1 optimizer state, 2 and gradients, 3 and weights
   int shard = 0;                   // replicas that share it, the others repeat it (hybrid sharding); 0: all

@@ -7,6 +7,7 @@
 #include "pare/draw/axis.h"
 #include "pare/draw/chart.h"
 #include "pare/draw/page.h"
+#include "pare/draw/table.h"
 #include "pare/report/section.h"
 #include "pare/report/words.h"
 
@@ -108,13 +109,35 @@ std::string memory(const Candidate& c) {
   return draw::figure(chart.title, "", [&](double width) { return draw::timeline(chart, width); });
 }
 
+/// What the time of a device goes to: the longest events of the rank that computes most.
+std::string events(const Candidate& c) {
+  const Json& details = object(c.details, "events_s");
+  const Json& list = report::list(details, "events");
+  if (list.empty()) return "";
+  const double batch = c.cost("batch_time_s") ? c.cost("batch_time_s")->value : NAN;
+  draw::Table table{.name = fmt::format("Longest events of a batch, a device of rank {:.0f}",
+                                        number(details, "pipeline_rank").value_or(NAN)),
+                    .columns = {{"event"}, {"times", "", true}, {"time", "", true}, {"of the batch", "", true}},
+                    .rows = {}};
+  for (std::size_t i = 0; i < std::min(list.size(), most_rows); ++i) {
+    const double seconds = number(list[i], "seconds").value_or(NAN);
+    draw::Row row;
+    row.cells = {{text(list[i], "event")},
+                 {fmt::format("{:.0f}", number(list[i], "count").value_or(NAN))},
+                 {study::readable({.value = seconds, .unit = "s"})},
+                 {fmt::format("{:.1f} %", 100 * seconds / batch), "", false, std::min(1.0, seconds / batch)}};
+    table.rows.push_back(std::move(row));
+  }
+  return draw::table(table);
+}
+
 }  // namespace
 
 std::string training(const Studies& studies) {
   return each(studies, [](const Study& study) -> std::string {
     const Candidate* c = chosen(study);
     if (!study.verb.starts_with("cluster p") || !c || list(c->details, "devices").empty()) return "";
-    return passes(*c) + activity(*c) + memory(*c);
+    return passes(*c) + activity(*c) + events(*c) + memory(*c);
   });
 }
 
