@@ -134,6 +134,19 @@ TEST(Predict, EarlyStop) {
   EXPECT_DOUBLE_EQ(flops_of(layer(whole)), flops_of(layer(early)));
 }
 
+// What sums of gradients take does not depend on what they wait for.
+TEST(Predict, SumsOfGradientsWithoutTheirWaiting) {
+  const Transformer t = gpt(1024, 6, 16);
+  Strategy s{.data = 4, .batch = 32, .overlap_gradients = false};
+  const Cluster c = cluster(1, 4);
+  const Prediction behind = predict(t, s, c);
+  s.overlap_gradients = true;
+  const Prediction beside = predict(t, s, c);
+  EXPECT_NEAR(behind.ranks[0].gradients_s, behind.gradients[0].end_s - behind.gradients[0].start_s, 1e-12);
+  EXPECT_DOUBLE_EQ(beside.ranks[0].gradients_s, behind.ranks[0].gradients_s);
+  EXPECT_GT(beside.gradients[0].end_s - beside.gradients[0].start_s, 1.5 * beside.ranks[0].gradients_s);
+}
+
 // The events of a rank are its time: computation to the last, collectives where none is hidden.
 TEST(Predict, EventsMakeUpTheTime) {
   const Transformer t = gpt(1024, 6, 16);

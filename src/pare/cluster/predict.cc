@@ -319,7 +319,8 @@ Outline Predictor::outline() {
     const StageTimes& first = o.times[static_cast<std::size_t>(r)];
     const std::vector<Weights> parts = own_weights(r);
     Interval gradients = sum_gradients(r, parts, pipeline.splits_backward() ? first.weight_s : first.backward_s);
-    gradients.end_s += tied_embedding_s(r);
+    const double tied = tied_embedding_s(r);
+    gradients.end_s += tied;
     o.gradients.push_back(gradients);
     double first_passes = 0;
     for (int chunk = 0; chunk < pipeline.chunks; ++chunk)
@@ -328,8 +329,9 @@ Outline Predictor::outline() {
     const double gathers = gather_weights(r, parts, first_passes);
     o.gathers_s.push_back(std::max(0.0, gathers - (pipeline.apart ? 0 : reached)));
     reached += first.forward_s + o.transfer_s[static_cast<std::size_t>(r)];
-    activity.gradients_s = gradients.end_s - gradients.start_s;
-    for (const Weights& part : parts) activity.gradients_s += gather_s(r, part);
+    activity.gradients_s = tied;
+    if (s_.replicas() > 1)
+      for (const Weights& part : parts) activity.gradients_s += gradient_s(r, part) + gather_s(r, part);
     activity.exposed_gradients_s = std::max(0.0, gradients.end_s) + o.gathers_s.back();
     double parameters = shared_parameters(r) / (s_.zero > 0 ? s_.shards() : 1), cast_parameters = 0;
     for (const auto& chunk : held)
