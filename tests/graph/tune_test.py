@@ -71,6 +71,18 @@ class Tune(command.FolderTest):
             if options[0] == "--reduce":
                 self.assertEqual(study["conditions"]["reduce"], options[1])
 
+    def test_judges_its_choice(self):
+        path, _ = self.graph(300)
+        study = self.study(path, "--width", "8,32", "--judge")
+        chosen = [c for c in study["candidates"] if c["details"].get("chosen")]
+        self.assertEqual({c["decision"]["width"] for c in chosen}, {8, 32})
+        for candidate in chosen:
+            judgement = candidate["details"]["judgement"]
+            self.assertGreaterEqual(judgement["regret"], 0)
+            self.assertEqual(judgement["regret"] == 0, judgement["best"] == candidate["name"].split(": ")[-1])
+            self.assertEqual(judgement["regret_of_best_before"] == 0, judgement["best"] == judgement["best_before"])
+        self.refused(pare(path, "--judge", "--exhaustive"), 2, "--exhaustive")
+
     def test_empty_rows_and_no_edges(self):
         path = self.folder / "none.npz"
         scipy.sparse.save_npz(path, scipy.sparse.csr_matrix((40, 40), dtype=numpy.float32))

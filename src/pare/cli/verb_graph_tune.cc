@@ -36,7 +36,10 @@ void add_graph_tune(CLI::App& graph_verb, const Global& global) {
   verb->add_option("--orders", o->orders, "natural, random, degree, rcm, community, metis")
       ->delimiter(',')
       ->capture_default_str();
-  verb->add_flag("--exhaustive", o->request.exhaustive, "measure every candidate at length");
+  CLI::Option* exhaustive = verb->add_flag("--exhaustive", o->request.exhaustive, "measure every candidate at length");
+  verb->add_flag("--judge", o->request.judge,
+                 "do so behind the search, and run its choice against the best of them: details.judgement of the study")
+      ->excludes(exhaustive);
   verb->callback([o, &global] {
     graph::TuneRequest request = o->request;
     request.orders.clear();

@@ -85,19 +85,38 @@ std::vector<KernelPlan> stores_to_try(const Shape& shape, const KernelPlan& plan
   return plans;
 }
 
-std::vector<KernelPlan> finals(const Shape& shape, const std::vector<Trial>& layouts) {
-  constexpr std::size_t most = 3;
-  constexpr double near = 1.15;  // distance and stores make up for no more
-  std::vector<const Trial*> leaders;
-  for (const Trial& t : layouts) leaders.push_back(&t);
-  std::ranges::stable_sort(leaders, {}, &Trial::seconds);
-  leaders.resize(std::min(leaders.size(), most));
-  std::erase_if(leaders, [&](const Trial* t) { return t->seconds > near * leaders.front()->seconds; });
-  std::ranges::sort(leaders);  // simplest first again
+std::vector<KernelPlan> all_stores(const Shape& shape, const std::vector<KernelPlan>& plans) {
+  std::vector<KernelPlan> out;
+  for (const KernelPlan& plan : plans)
+    for (const KernelPlan& other : stores_to_try(shape, plan)) out.push_back(other);
+  return out;
+}
+
+std::vector<KernelPlan> leaders(const std::vector<Trial>& trials, std::size_t most, double near) {
+  std::vector<const Trial*> found;
+  for (const Trial& t : trials) found.push_back(&t);
+  std::ranges::stable_sort(found, {}, &Trial::seconds);
+  found.resize(std::min(found.size(), most));
+  std::erase_if(found, [&](const Trial* t) { return t->seconds > near * found.front()->seconds; });
+  std::ranges::sort(found);
   std::vector<KernelPlan> plans;
-  for (const Trial* t : leaders)
-    for (const KernelPlan& ahead : distances_to_try(shape, t->plan))
-      for (const KernelPlan& other : stores_to_try(shape, ahead)) plans.push_back(other);
+  for (const Trial* t : found) plans.push_back(t->plan);
+  return plans;
+}
+
+std::vector<KernelPlan> finals(const Shape& shape, const std::vector<Trial>& layouts) {
+  std::vector<KernelPlan> near_best;
+  for (KernelPlan plan : leaders(layouts, 3, 1.15)) {  // distance makes up for no more
+    plan.stream = false;
+    if (std::ranges::find(near_best, plan) == near_best.end()) near_best.push_back(plan);
+  }
+  return all_plans(shape, near_best);
+}
+
+std::vector<KernelPlan> all_plans(const Shape& shape, const std::vector<KernelPlan>& layouts) {
+  std::vector<KernelPlan> plans;
+  for (const KernelPlan& layout : layouts)
+    for (const KernelPlan& other : all_stores(shape, distances_to_try(shape, layout))) plans.push_back(other);
   return plans;
 }
 
@@ -170,6 +189,19 @@ void add(std::vector<Trial>& trials, const std::vector<Trial>& later) {
     else
       *before = {t.plan, t.seconds, before->runs + t.runs};
   }
+}
+
+Judgement judge(const KernelPlan& choice, const std::vector<Trial>& all,
+                const std::function<void(const KernelPlan&)>& run) {
+  const KernelPlan best_before = fastest(all, 0).plan;
+  std::vector<KernelPlan> plans = leaders(all);
+  if (std::ranges::find(plans, choice) == plans.end()) plans.push_back(choice);
+  const std::vector<Trial> again = race(plans, run, Effort::thorough);
+  const Trial& best = fastest(again, 0);
+  const auto regret = [&](const KernelPlan& plan) {
+    return std::ranges::find(again, plan, &Trial::plan)->seconds / best.seconds - 1;
+  };
+  return {best.plan, best_before, regret(choice), regret(best_before)};
 }
 
 const Trial& fastest(const std::vector<Trial>& trials, double tolerance) {

@@ -26,8 +26,14 @@ std::vector<KernelPlan> layouts_to_try(const Shape& shape, const TuneOptions& op
 /// pages lie less well, as in another process.
 std::vector<KernelPlan> distances_to_try(const Shape& shape, KernelPlan plan);
 std::vector<KernelPlan> stores_to_try(const Shape& shape, const KernelPlan& plan);
+std::vector<KernelPlan> all_stores(const Shape& shape, const std::vector<KernelPlan>& plans);
+/// The fastest few, those within `near` times the best, in the order of the trials: simplest first.
+std::vector<KernelPlan> leaders(const std::vector<Trial>& trials, std::size_t most = 6, double near = 1.15);
 /// The few layouts near the fastest, at all distances and with all stores.
 std::vector<KernelPlan> finals(const Shape& shape, const std::vector<Trial>& layouts);
+
+/// Every layout at all distances and with all stores.
+std::vector<KernelPlan> all_plans(const Shape& shape, const std::vector<KernelPlan>& layouts);
 
 /// How long plans are measured: to be near the best, to be it, or to be told from all others, nobody leaving early.
 enum class Effort { brief, usual, thorough };
@@ -41,6 +47,10 @@ std::vector<Trial> race(const std::vector<KernelPlan>& plans, const std::functio
 
 /// Joins what a later race measured; its times count.
 void add(std::vector<Trial>& trials, const std::vector<Trial>& later);
+
+/// The choice and the fastest few of all plans, raced once more.
+Judgement judge(const KernelPlan& choice, const std::vector<Trial>& all,
+                const std::function<void(const KernelPlan&)>& run);
 
 /// The fastest, or the first that is within `tolerance` of it: simpler plans come first.
 const Trial& fastest(const std::vector<Trial>& trials, double tolerance);

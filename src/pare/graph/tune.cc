@@ -80,6 +80,11 @@ void add_candidates(study::Study& study, const Tuned& tuned, const Use& use, con
       c.details["measuring_s"] = choice.measuring_s;
       c.details["measuring_aggregations"] = choice.measuring_s / t.seconds;
       c.details["preparing_s"] = choice.preparing_s;  // of all candidates
+      if (const auto& j = choice.judgement)
+        c.details["judgement"] = {{"best", name_of(j->best)},
+                                  {"regret", j->regret},
+                                  {"best_before", name_of(j->best_before)},
+                                  {"regret_of_best_before", j->regret_of_best_before}};
       study.chosen = c.name;
     }
     c.details["kernels"] = Json::array();
@@ -100,7 +105,8 @@ study::Study tune(const TuneRequest& request) {
   study::Study study{.verb = "graph tune", .workload = {"graph", graph.name, graph.hash}};
   const Adjacency matrix = matrix_of(std::move(graph), request);
   if (matrix.rows() == 0) throw Error("has no vertices", request.graph.string());
-  const Tuned tuned(matrix, {.orders = request.orders, .exhaustive = request.exhaustive, .remember = false});
+  const Tuned tuned(
+      matrix, {.orders = request.orders, .exhaustive = request.exhaustive, .judge = request.judge, .remember = false});
   study.conditions = {{"device", "cpu"},
                       {"instructions", simd_target()},
                       {"threads", threads()},

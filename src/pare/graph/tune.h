@@ -21,7 +21,7 @@ struct TuneRequest {
   bool bfloat16 = false;
   kernels::Reduce reduce = kernels::Reduce::sum;
   std::vector<Order> orders{Order::natural, Order::community};
-  bool exhaustive = false;
+  bool exhaustive = false, judge = false;  // as TuneOptions
   std::uint64_t seed = 0;
 };
 

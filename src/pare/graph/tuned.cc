@@ -111,6 +111,7 @@ void Tuned::aggregate(const KernelPlan& plan, const kernels::Weights& weights, R
 
 Choice Tuned::choose(const Use& use, const std::function<void(const KernelPlan&)>& run) const {
   constexpr double equal = 0.03;  // nearer plans change places from process to process
+  constexpr double same = 0.01;
   Shape shape{matrix_.rows(), matrix_.columns, matrix_.nonzeros()};
   const auto bytes = static_cast<std::int64_t>(kernels::bytes_of(use.type));
   shape.row_bytes = shape.out_bytes = use.width * bytes;
@@ -125,24 +126,24 @@ Choice Tuned::choose(const Use& use, const std::function<void(const KernelPlan&)
   choice.preparing_s = watch.seconds();
   wake([&] { run(plans.front()); });
   if (options_.exhaustive) {
-    std::vector<KernelPlan> all;
-    for (const KernelPlan& plan : plans)
-      for (const KernelPlan& ahead : distances_to_try(shape, plan))
-        for (const KernelPlan& other : stores_to_try(shape, ahead)) all.push_back(other);
-    choice.trials = race(all, run, Effort::thorough);
+    choice.trials = race(all_plans(shape, plans), run, Effort::thorough);
     choice.plan = fastest(choice.trials, 0).plan;
   } else {
-    // how far ahead this machine reads, the layout, and then both again where they are near each other
+    // how far ahead this machine reads, the layout, both again where they are near each other, and the few that are
+    // left
     choice.trials = race(distances_to_try(shape, plans.front()), run, Effort::brief);
     const int prefetch = fastest(choice.trials, equal).plan.prefetch;
     for (KernelPlan& plan : plans) plan.prefetch = prefetch;
-    const std::vector<Trial> layouts = race(plans, run, Effort::brief);
+    const std::vector<Trial> layouts = race(all_stores(shape, plans), run, Effort::brief);
     add(choice.trials, layouts);
     const std::vector<Trial> finer = race(finals(shape, layouts), run, Effort::usual);
     add(choice.trials, finer);
-    choice.plan = fastest(finer, equal).plan;
+    const std::vector<Trial> last = race(leaders(finer), run, Effort::thorough);
+    add(choice.trials, last);
+    choice.plan = fastest(last, same).plan;
   }
   choice.measuring_s = watch.seconds() - choice.preparing_s;
+  if (options_.judge) choice.judgement = judge(choice.plan, race(all_plans(shape, plans), run, Effort::thorough), run);
   return choice;
 }
 

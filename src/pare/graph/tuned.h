@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "pare/graph/adjacency.h"
@@ -17,6 +18,7 @@ struct TuneOptions {
   std::vector<Order> orders{Order::natural, Order::community};  // that may be chosen
   bool subgraphs = true;                                        // splits may be chosen
   bool exhaustive = false;  // measures every candidate at length, to see what the search misses
+  bool judge = false;       // the same behind the search, whose choice then runs against the best of them
   bool same_sums = false;   // only plans that add a row's edges in the same order: results do not depend on the choice
   bool remember = true;     // choices are looked for and kept on disk (cache.h)
 };
@@ -38,12 +40,20 @@ struct Trial {
   int runs = 0;        // that count, or groups of runs too short for the clock
 };
 
+/// What a choice loses: part of its time over that of the best plan, all measured once more in turns. No search can be
+/// expected to lose less than the plan that was best of all when each was measured at length.
+struct Judgement {
+  KernelPlan best, best_before;
+  double regret = 0, regret_of_best_before = 0;
+};
+
 struct Choice {
   KernelPlan plan;
   std::vector<Trial> trials;  // in the order in which they were begun; the plain one first
   double measuring_s = 0;     // all runs
   double preparing_s = 0;     // orders and layouts that this choice made
-  bool remembered = false;    // read from the cache of choices, not measured
+  std::optional<Judgement> judgement;
+  bool remembered = false;  // read from the cache of choices, not measured
 };
 
 /// Aggregates over one matrix with the kernel that measured fastest for each use, found at its first.
