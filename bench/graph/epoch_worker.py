@@ -37,7 +37,8 @@ class Data:
             self.a.sort_indices()
             self.vertices = a.shape[0]
             random = np.random.default_rng(0)
-            self.x = torch.from_numpy(matrix("attr_").toarray().astype(np.float32) if "attr_data" in arrays else
+            self.words = matrix("attr_").astype(np.float32) if "attr_data" in arrays else None
+            self.x = torch.from_numpy(self.words.toarray() if self.words is not None else
                                       random.standard_normal((self.vertices, 64), np.float32))
             labels = arrays["labels"] if "labels" in arrays else random.integers(0, 10, self.vertices)
         self.labels = torch.from_numpy(np.maximum(labels, 0).astype(np.int64))
@@ -154,8 +155,22 @@ def pare_paths(data, model):
     aggregate = torch.ops.pare.aggregate_sum
     a = data.with_loops if model == "gcn" else data.a
 
+    def matrix(m, values):
+        return torch.classes.pare.Propagation(torch.from_numpy(m.indptr).long(), torch.from_numpy(m.indices).int(), m.shape[1], values)
+
     def propagation(values):
-        return torch.classes.pare.Propagation(torch.from_numpy(a.indptr).long(), torch.from_numpy(a.indices), data.vertices, values)
+        return matrix(a, values)
+
+    def product(x, w):
+        return x @ w if isinstance(x, torch.Tensor) else aggregate(w, x)
+
+    # bags of words multiplied as the sparse matrices they are, as `pare graph train` does; other features as before
+    def with_words(made):
+        parameters, forward = made
+        if data.words is None:
+            return made
+        words = matrix(data.words, torch.from_numpy(data.words.data))
+        return parameters, lambda _: forward(words)
 
     def parameters():
         return [[w.T.contiguous().requires_grad_(), b.clone().requires_grad_()] for w, b in weights(data, model)]
@@ -177,9 +192,9 @@ def pare_paths(data, model):
             return aggregate(x @ w, weighted, bias=b, relu=relu)
 
         def by_scales(x, w, b, relu):
-            return aggregate(x @ w, bare, row_scale=scale, column_scale=scale, bias=b, relu=relu)
+            return aggregate(product(x, w), bare, row_scale=scale, column_scale=scale, bias=b, relu=relu)
 
-        return {"edge weights": layers(by_weights), "scales": layers(by_scales)}
+        return {"edge weights": layers(by_weights), "scales": layers(by_scales), "scales, sparse words": with_words(layers(by_scales))}
     bare = propagation(None)
 
     def given(x, w, b, relu):
@@ -190,10 +205,10 @@ def pare_paths(data, model):
     def narrow(x, w, b, relu):
         if w.shape[1] >= w.shape[0]:
             return given(x, w, b, relu)
-        x = x @ w
+        x = product(x, w)
         return aggregate(x, bare, own=x, bias=b, relu=relu)
 
-    return {"as given": layers(given), "linear first": layers(narrow)}
+    return {"as given": layers(given), "linear first": layers(narrow), "linear first, sparse words": with_words(layers(narrow))}
 
 
 class Training:

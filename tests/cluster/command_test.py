@@ -73,7 +73,7 @@ class Cluster(command.CommandTest):
         run = pare("predict", self.folder / "one.json", "--cluster", self.folder / "h100.toml", "--micro-batch", batch,
                    "--batch", batch, "--no-dropout", "--json", *options)
         (one,) = self.candidates(run)
-        return one, {event["event"]: event for event in one["details"]["events_s"]["events"]}
+        return one, {event["event"]: event for event in one["details"]["time_by_event"]["events"]}
 
     def test_events_that_make_up_a_batch(self):
         one, events = self.events(GPT, 4096)
@@ -156,6 +156,7 @@ class Cluster(command.CommandTest):
                 self.assertLessEqual(plan["decision"]["pipeline_parallel"] * plan["decision"]["chunks"], pieces)
         good = ["predict", network, "--cluster", cluster, "--batch", 64]
         self.refused(pare(*good, "--data-parallel", 8, "--tensor-parallel", 2), 2, "--tensor-parallel", "ONNX")
+        self.refused(pare(*good, "--data-parallel", 16, "--early-stop"), 2, "--early-stop", "ONNX")
         self.refused(pare(*good, "--data-parallel", 16, "--recipe", self.folder / "none"), 1, "none")
         self.refused(pare("predict", self.folder / "gpt.json", "--cluster", cluster, "--batch", 64, "--recipe", "r"), 2, "--recipe", "ONNX")
 

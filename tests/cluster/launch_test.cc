@@ -69,6 +69,15 @@ TEST(Launch, ThreeDimensions) {
   EXPECT_THAT(joined(made["torchtitan"]["cannot"]), HasSubstr("ZeRO 1"));
 }
 
+TEST(Launch, WhoStopsEarly) {
+  Strategy s{.data = 32, .batch = 64, .recompute = Recompute::full, .early_stop = true};
+  const auto made = launch(s, *network(), cluster());
+  for (const char* one : {"megatron_lm", "torchtitan"})
+    EXPECT_THAT(joined(made[one]["cannot"]), HasSubstr("computes whole layers again"));
+  s.early_stop = false;
+  EXPECT_TRUE(launch(s, *network(), cluster())["megatron_lm"]["cannot"].empty());
+}
+
 TEST(Launch, HybridSharding) {
   const Strategy s{.data = 32, .micro_batch = 1, .batch = 64, .zero = 3, .shard = 8};
   const auto made = launch(s, *network(), cluster());

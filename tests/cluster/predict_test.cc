@@ -105,10 +105,29 @@ TEST(Memory, CheckpointingByOperator) {
                    2 * tokens * 4096 * (1024 + 4096 + 14336));
 }
 
-// Recomputation that stops early leaves a layer's last product out, and its sum over tensor ranks; not where a
-// normalisation behind it (BERT) needs its outcome.
+// Without a figure of its own attention reaches what products do at best.
+TEST(Machine, EfficiencyOfAttention) {
+  const std::string head =
+      "[device]\nmatrix_tflops = 100\nmemory_gib = 80\nmemory_gb_s = 2000\nmatrix_efficiency = 0.6\n";
+  const std::string nodes = "[nodes]\ncount = 1\ndevices = 8\n[inside]\nlatency_us = 1\nbandwidth_gb_s = 300\n";
+  EXPECT_DOUBLE_EQ(parse_cluster(head + nodes, "m").device.attention_efficiency, 0.6);
+  const Cluster c = parse_cluster(
+      head + "attention_efficiency = 0.4\nattention_backward = 0.8\nattention_half_keys = 100\n" + nodes, "m");
+  const auto reached = [&](OperationKind kind, Direction direction, std::int64_t keys) {
+    const Operation o{kind, direction, {64, 2048, keys, 128}};
+    return flops(o) / DescribedCosts(c).operation_s(o) / 1e14;
+  };
+  EXPECT_NEAR(reached(OperationKind::attention, Direction::forward, 100), 0.4 / 2, 1e-9);
+  EXPECT_NEAR(reached(OperationKind::causal, Direction::forward, 200), 0.4 / 2, 1e-9);
+  EXPECT_NEAR(reached(OperationKind::causal, Direction::backward, 1800), 0.4 * 0.8 * 0.9, 1e-9);
+  EXPECT_THROW(parse_cluster(head + "attention_backward = 1.5\n" + nodes, "m"), Error);
+}
+
+// Recomputation that stops early leaves a layer's last product out, and its sum over tensor ranks; not where something
+// behind it needs its outcome: dropout's mask, the weights of experts, a normalisation (BERT).
 TEST(Predict, EarlyStop) {
   Transformer t = gpt(1024, 4, 16);
+  t.dropout = false;
   Strategy whole{.tensor = 4, .micro_batch = 2, .batch = 2, .recompute = Recompute::full};
   Strategy early = whole;
   early.early_stop = true;
@@ -118,20 +137,31 @@ TEST(Predict, EarlyStop) {
     for (const Communication& m : layer(s).communications) count += m.kind != CollectiveKind::all_gather ? m.count : 0;
     return count;
   };
-  const double tokens = 2 * 2048, last = 2 * tokens * 1024 * 4096 / 4;
+  const double last = 2.0 * 2 * 2048 * 1024 * 4096 / 4;
   for (const bool spread : {false, true}) {
     whole.sequence_parallel = early.sequence_parallel = spread;
     EXPECT_DOUBLE_EQ(flops_of(layer(whole)) - flops_of(layer(early)), last);
     EXPECT_EQ(sums(whole) - sums(early), 1);
   }
+  t.encoder_tokens = 128;  // whose projection is a product of its own behind attention to the encoder
+  EXPECT_DOUBLE_EQ(flops_of(layer(whole)) - flops_of(layer(early)), last);
+  t.encoder_tokens = 0;
+  const auto expect_whole = [&] {
+    EXPECT_DOUBLE_EQ(flops_of(layer(whole)), flops_of(layer(early)));
+    EXPECT_EQ(sums(whole), sums(early));
+  };
   t.experts = 8;
-  EXPECT_DOUBLE_EQ(flops_of(layer(whole)) - flops_of(layer(early)), 8 * (last / 8));
+  expect_whole();
   t.experts = 0;
   t.token_types = 2;
-  EXPECT_DOUBLE_EQ(flops_of(layer(whole)), flops_of(layer(early)));
+  expect_whole();
   t.token_types = 0;
+  t.dropout = true;
+  expect_whole();
+  early.dropout = false;
+  EXPECT_LT(flops_of(layer(early)), flops_of(layer(whole)));
   whole.recompute = early.recompute = Recompute::none;
-  EXPECT_DOUBLE_EQ(flops_of(layer(whole)), flops_of(layer(early)));
+  expect_whole();
 }
 
 // What sums of gradients take does not depend on what they wait for.
@@ -159,7 +189,7 @@ TEST(Predict, EventsMakeUpTheTime) {
   for (std::size_t r = 0; r < 2; ++r) {
     double compute = 0, communication = 0;
     for (const EventTime& e : event_times(t, s, c, DescribedCosts(c), static_cast<int>(r))) {
-      const bool shared = e.event.find("ranks") != std::string::npos;
+      const bool shared = e.event.ends_with("tensor ranks");
       EXPECT_FALSE(shared && e.hidden);
       if (!e.event.starts_with("gradients")) (shared ? communication : compute) += e.seconds;
     }

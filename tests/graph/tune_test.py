@@ -49,7 +49,7 @@ class Tune(command.FolderTest):
             self.assertEqual(len(chosen), 1)
             best = min(c["costs"]["ms"]["value"] for c in mine)
             self.assertGreater(best, 0)
-            self.assertLess(chosen[0]["costs"]["ms"]["value"], 1.5 * best)  # within 3 % in its race; load may differ in others
+            self.assertLess(chosen[0]["costs"]["ms"]["value"], 1.5 * best)  # near it in its race; load may differ in others
             front = [c for c in mine if c["front"]]
             self.assertTrue(front)
             self.assertEqual(min(c["costs"]["ms"]["value"] for c in front), best)  # of its width
@@ -79,8 +79,11 @@ class Tune(command.FolderTest):
         for candidate in chosen:
             judgement = candidate["details"]["judgement"]
             self.assertGreaterEqual(judgement["regret"], 0)
-            self.assertEqual(judgement["regret"] == 0, judgement["best"] == candidate["name"].split(": ")[-1])
-            self.assertEqual(judgement["regret_of_best_before"] == 0, judgement["best"] == judgement["best_before"])
+            self.assertGreaterEqual(judgement["regret_of_best_before"], 0)
+            if judgement["best"] == candidate["name"].split(": ")[-1]:
+                self.assertEqual(judgement["regret"], 0)
+            if judgement["best"] == judgement["best_before"]:
+                self.assertEqual(judgement["regret_of_best_before"], 0)
         self.refused(pare(path, "--judge", "--exhaustive"), 2, "--exhaustive")
 
     def test_empty_rows_and_no_edges(self):

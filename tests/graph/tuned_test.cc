@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <tuple>
+#include <vector>
+
 #include "../kernels/reference.h"
 #include "pare/base/simd.h"
 #include "pare/base/stopwatch.h"
@@ -146,6 +150,30 @@ TEST(Select, LeavesOutWhatCannotPay) {
   EXPECT_EQ(tiles(layouts_to_try({100000, 100000, 1600000, true, false, 64, 64, true, true}, {}, inside)), 0);
   for (const KernelPlan& p : layouts_to_try({100000, 50, 1600000, false, false, 64, 64, false, true}, {}, inside))
     EXPECT_EQ(p.block, 0);
+}
+
+// The few best, in the order in which they were tried; a layout that was tried with both ways to store is one of three.
+TEST(Select, FewAreLeft) {
+  std::vector<Trial> trials;
+  for (const auto& [window, stream, seconds] : {std::tuple{1, false, 1.1},
+                                                {1, true, 1.05},
+                                                {2, false, 1.0},
+                                                {2, true, 1.02},
+                                                {3, false, 1.12},
+                                                {4, false, 2.0}})
+    trials.push_back({{.window = window, .stream = stream}, seconds, 1});
+  const auto windows = [](const std::vector<KernelPlan>& plans) {
+    std::vector<int> out;
+    for (const KernelPlan& p : plans)
+      if (out.empty() || out.back() != p.window) out.push_back(p.window);
+    return out;
+  };
+  EXPECT_EQ(windows(leaders(trials, 3, 1.15)), (std::vector{1, 2}));
+  const Shape large{.rows = 1 << 20, .columns = 1 << 20, .nonzeros = 1 << 24, .row_bytes = 64, .out_bytes = 64};
+  const auto left = finals(large, trials);
+  EXPECT_EQ(windows(left), (std::vector{1, 2, 3}));
+  EXPECT_EQ(std::ranges::count(left, true, &KernelPlan::stream) * 2, std::ssize(left));
+  EXPECT_TRUE(leaders({}).empty());
 }
 
 TEST(Select, FindsTheFastest) {

@@ -230,6 +230,14 @@ Study predict() {
                                     {"starts", {1, 2, 4, 5, 7, 8}},
                                     {"ends", {2, 4, 5, 7, 8, 10}},
                                     {"optimizer", {12.5, 13}}}};
+  c.details["time_by_event"] = {{"pipeline_rank", 1}};
+  c.details["time_by_event"]["events"] = {
+      {{"event", "linear forward 512x64x64 bf16"}, {"count", 24}, {"seconds", 0.0325}, {"hidden", false}},
+      {{"event", "all-gather of 65536 bytes, 2 tensor ranks, beside"},
+       {"count", 12},
+       {"seconds", 0.01},
+       {"hidden", true}},
+      {{"event", "nothing"}, {"seconds", "long"}}};
   study.candidates = {c};
   study.chosen = c.name;
   return study;
@@ -347,13 +355,14 @@ std::vector<Study> hostile_studies() {
                                 Json::array({1, "a", nullptr, {{"name", 3}}}),
                                 Json{{"a", Json::array()}},
                                 Json{{"edges", {3, 2, 1}}, {"counts", {1, -1}}, {"epochs", "x"}, {"loss", {nullptr}}}};
-  for (const char* verb : {"quantize", "inspect", "imaging compile", "graph tune", "graph train"})
+  for (const char* verb : {"quantize", "inspect", "imaging compile", "graph tune", "graph train", "cluster predict"})
     for (const Json& json : wrong) {
       study = quantize();
       study.verb = verb;
       for (Candidate& c : study.candidates) {
         c.decision = json.is_object() ? json : Json{{"method", json}, {"bits", json}};
-        for (const char* key : {"tensors", "layers", "distribution", "finetune", "stages", "buffers", "runs"})
+        for (const char* key : {"tensors", "layers", "distribution", "finetune", "stages", "buffers", "runs", "devices",
+                                "timeline", "time_by_event"})
           c.details[key] = json;
         c.details["distribution"] = Json::array({json, Json{{"histogram", json}, {"code_points", json}}});
       }

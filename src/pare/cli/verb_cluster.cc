@@ -47,7 +47,7 @@ void add_events(study::Candidate& candidate, const cluster::Network& network, co
                 int shown = 0) {
   const auto busiest = std::ranges::max_element(prediction.ranks, {}, &cluster::RankActivity::compute_s);
   const auto rank = static_cast<int>(busiest - prediction.ranks.begin());
-  auto& details = candidate.details["events_s"];
+  auto& details = candidate.details["time_by_event"];
   details["pipeline_rank"] = rank;
   if (shown > 0)
     fmt::print(

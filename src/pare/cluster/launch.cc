@@ -231,6 +231,7 @@ Json torchtitan(const Strategy& s, const Network& network) {
   o.refuse(s.gradients != Precision::float32, "sums gradients in float32 only");
   o.refuse(s.recompute == Recompute::selective,
            "recomputes by operator: attention alone needs a SelectiveAC of its own");
+  o.refuse(s.recompute == Recompute::full && s.early_stop, "computes whole layers again (since August 2025)");
   // a subcommand, which must come last
   o.give(fmt::format("activation-checkpoint:{}", s.recompute == Recompute::full        ? "full"
                                                  : s.recompute == Recompute::operators ? "selective"

@@ -1,6 +1,7 @@
 #include "pare/cluster/layer.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <utility>
 
@@ -90,8 +91,12 @@ class Builder {
   std::vector<Operation> products_again() const;
   void add_tensor_communication(Part& part) const;
   void add_context_communication(Part& part) const;
-  /// A layer that ends with a normalisation (BERT) needs what it normalises.
-  bool stops_early() const { return s_.recompute == Recompute::full && s_.early_stop && t_.token_types == 0; }
+  /// Whether a layer is computed again but for its last product: not where dropout makes its mask behind it, where
+  /// experts' outcomes are weighed, or where a normalisation (BERT) has it as its input.
+  bool stops_early() const {
+    const bool needed = (s_.dropout && t_.dropout) || t_.experts > 0 || t_.token_types > 0;
+    return s_.recompute == Recompute::full && s_.early_stop && !needed;
+  }
   double boundary_bytes() const { return s_.activation_width() * static_cast<double>(tokens() * t_.hidden); }
 
   const Transformer& t_;
@@ -176,7 +181,7 @@ Part Builder::layer() const {
   append(part.forward.operations, moving_parts);
   if (s_.recompute == Recompute::full) {
     part.backward.operations = part.forward.operations;
-    if (stops_early()) leave_out_last(part.backward.operations, t_.experts > 0 ? experts.back() : second.back());
+    if (stops_early()) leave_out_last(part.backward.operations, linear(n, inner, h));
   }
   if (s_.recompute == Recompute::selective && !s_.flash_attention) part.backward.operations = core;
   if (s_.recompute == Recompute::operators) {
@@ -350,6 +355,11 @@ Part decoder_embedding(const EncoderDecoder& t, const Builder& encoder, const Bu
 }
 
 }  // namespace
+
+std::string_view name(Axis axis) {
+  static constexpr std::array<std::string_view, 4> names{"tensor", "context", "expert", "shard"};
+  return names[static_cast<std::size_t>(axis)];
+}
 
 void add_shard_communication(Part& part, const Strategy& s, double parameters) {
   if (s.zero < 2 || s.shards() == 1) return;

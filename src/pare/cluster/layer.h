@@ -2,6 +2,7 @@
 // strategy is made of.
 #pragma once
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pare/cluster/collective.h"
@@ -13,6 +14,7 @@ namespace pare::cluster {
 
 /// Ranks that communicate with each other.
 enum class Axis { tensor, context, expert, shard };
+std::string_view name(Axis axis);
 
 struct Communication {
   CollectiveKind kind = CollectiveKind::all_reduce;

@@ -101,14 +101,15 @@ Cluster parse_cluster(const std::string& text, const std::string& where) {
   c.device.pass_s = device.number("pass_us", 1e-6, 0);
   c.device.step_s = device.number("step_ms", 1e-3, 0);
   c.device.overlap_slowdown = device.number("overlap_slowdown", 1, 0);
-  c.device.attention_efficiency = device.number("attention_efficiency", 1, 1);
   c.device.attention_backward = device.number("attention_backward", 1, 1);
   c.device.attention_half_keys = device.number("attention_half_keys", 1, 0);
   c.device.processors = device.whole("processors", 0);
   c.device.half_inner = device.number("half_inner", 1, 0);
   c.device.matrix = {device.number("matrix_efficiency", 1, 1), device.number("matrix_half_gflop", 1e9, 0)};
+  c.device.attention_efficiency = device.number("attention_efficiency", 1, c.device.matrix.best);
   c.device.memory = {device.number("memory_efficiency", 1, 1), device.number("memory_half_mb", 1e6, 0)};
-  if (c.device.matrix.best > 1 || c.device.memory.best > 1 || c.device.attention_efficiency > 1)
+  if (c.device.matrix.best > 1 || c.device.memory.best > 1 || c.device.attention_efficiency > 1 ||
+      c.device.attention_backward > 1)
     throw Error("an efficiency is a part of the peak, at most 1", where);
   device.text("source");
   device.finish();

@@ -202,6 +202,8 @@ void OnnxNetwork::check(const Strategy& s) const {
   refuse(s.sequence_parallel, "--sequence-parallel");
   refuse(s.context > 1, "--context-parallel");
   refuse(s.expert > 1, "--expert-parallel");
+  if (s.early_stop)
+    throw UsageError("parts of an ONNX network are computed again as they are", "--early-stop", "leave it out");
   if (s.recompute == Recompute::selective || s.recompute == Recompute::operators)
     throw UsageError("layers of an ONNX network are kept or computed again as they are", "--recompute",
                      "take none or full");
@@ -217,16 +219,6 @@ std::vector<Operation> OnnxNetwork::operations(const std::vector<Repeated>& list
   }
   return out;
 }
-
-namespace {
-
-/// The last product, where but additions come behind it.
-void leave_out_last(std::vector<Operation>& operations) {
-  while (!operations.empty() && operations.back().kind == OperationKind::residual) operations.pop_back();
-  if (!operations.empty() && operations.back().kind == OperationKind::linear) operations.pop_back();
-}
-
-}  // namespace
 
 Parts OnnxNetwork::parts(const Strategy& s) const {
   const double width = s.activation_width();
@@ -245,9 +237,7 @@ Parts OnnxNetwork::parts(const Strategy& s) const {
     part.logit_bytes = s.micro_batch * s.logit_width() * piece.outputs;
     if (s.recompute == Recompute::full) {
       auto& backward = part.backward.operations;
-      auto again = part.forward.operations;
-      if (s.early_stop) leave_out_last(again);
-      backward.insert(backward.begin(), again.begin(), again.end());
+      backward.insert(backward.begin(), part.forward.operations.begin(), part.forward.operations.end());
       part.recomputed_bytes = part.activation_bytes;
       part.activation_bytes = before ? bytes(*before) : 0;
     }

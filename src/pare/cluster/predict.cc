@@ -357,32 +357,31 @@ Outline Predictor::outline() {
 std::vector<EventTime> Predictor::event_times(int rank) {
   const RankActivity activity = outline().ranks[static_cast<std::size_t>(rank)];
   std::map<std::string, EventTime> found;
+  const double passes = s_.micro_batches();
+  double passes_s = 0;
   const auto add = [&](const std::string& event, double count, double each_s, bool hidden) {
     EventTime& all = found.try_emplace(event, EventTime{.event = event, .hidden = hidden}).first->second;
-    all.count += count;
-    all.seconds += count * each_s;
+    all.count += passes * count;
+    all.seconds += passes * count * each_s;
   };
-  double passes_s = 0;
   for (const auto& chunk : held_[static_cast<std::size_t>(rank)])
     for (const Part* part : chunk)
       for (const Work* work : {&part->forward, &part->backward, &part->weight}) {
         for (const Operation& o : work->operations) {
-          const double each = costs_.operation_s(o) * slowness(rank) / o.count;
-          add(o.key(), s_.micro_batches() * o.count, each, false);
-          passes_s += s_.micro_batches() * o.count * each;
+          const double all = costs_.operation_s(o) * slowness(rank);
+          add(o.key(), o.count, all / o.count, false);
+          passes_s += passes * all;
         }
         for (const Communication& m : work->communications) {
           const Group& group = groups_.along(m.axis);
-          add(fmt::format("{} of {:.0f} bytes, {} ranks{}", name(m.kind), m.bytes, group.size,
+          add(fmt::format("{} of {:.0f} bytes, {} {} ranks{}", name(m.kind), m.bytes, group.size, name(m.axis),
                           m.hidden ? ", beside" : ""),
-              s_.micro_batches() * m.count, collective_s(m.kind, m.bytes, group, rank), m.hidden);
+              m.count, collective_s(m.kind, m.bytes, group, rank), m.hidden);
         }
       }
-  add("optimizer step", 1, activity.compute_s - passes_s, false);
+  std::vector<EventTime> out{{"optimizer step", 1, activity.compute_s - passes_s}};
   if (activity.gradients_s > 0)
-    add(fmt::format("gradients and weights between replicas, {:.3g} s exposed", activity.exposed_gradients_s), 1,
-        activity.gradients_s, activity.exposed_gradients_s == 0);
-  std::vector<EventTime> out;
+    out.push_back({"gradients and weights between replicas", 1, activity.gradients_s, s_.overlap_gradients});
   for (const auto& [event, time] : found) out.push_back(time);
   std::ranges::stable_sort(out, std::ranges::greater{}, &EventTime::seconds);
   return out;

@@ -72,13 +72,14 @@ Prediction predict(const Network& network, const Strategy& strategy, const Clust
 
 /// What of a batch goes to equal events on a device of one rank.
 struct EventTime {
-  std::string event;  // Operation::key, or a collective with its bytes and ranks
+  std::string event;  // Operation::key, a collective with its bytes and ranks, or what comes once a batch, in words
   double count = 0;   // a batch
   double seconds = 0;
   bool hidden = false;  // begun beside computation: only what is left of it behind that takes time of its own
 };
 
-/// The longest first. A pass takes longer than these where the host cannot launch its kernels as fast.
+/// The longest first: operations and collectives. Not among them are messages between stages, what a pass and a step
+/// cost beyond kernels, the host's time where it is longer, and what is lost to sharing the device.
 std::vector<EventTime> event_times(const Network& network, const Strategy& strategy, const Cluster& cluster,
                                    const Costs& costs, int rank);
 

@@ -111,7 +111,7 @@ std::string memory(const Candidate& c) {
 
 /// What the time of a device goes to: the longest events of the rank that computes most.
 std::string events(const Candidate& c) {
-  const Json& details = object(c.details, "events_s");
+  const Json& details = object(c.details, "time_by_event");
   const Json& list = report::list(details, "events");
   if (list.empty()) return "";
   const double batch = c.cost("batch_time_s") ? c.cost("batch_time_s")->value : NAN;
@@ -120,12 +120,13 @@ std::string events(const Candidate& c) {
                     .columns = {{"event"}, {"times", "", true}, {"time", "", true}, {"of the batch", "", true}},
                     .rows = {}};
   for (std::size_t i = 0; i < std::min(list.size(), most_rows); ++i) {
-    const double seconds = number(list[i], "seconds").value_or(NAN);
+    const auto seconds = number(list[i], "seconds");
+    if (!seconds) continue;
     draw::Row row;
     row.cells = {{text(list[i], "event")},
                  {fmt::format("{:.0f}", number(list[i], "count").value_or(NAN))},
-                 {study::readable({.value = seconds, .unit = "s"})},
-                 {fmt::format("{:.1f} %", 100 * seconds / batch), "", false, std::min(1.0, seconds / batch)}};
+                 {study::readable({.value = *seconds, .unit = "s"})},
+                 {batch > 0 ? fmt::format("{:.1f} %", 100 * *seconds / batch) : "–", "", false, *seconds / batch}};
     table.rows.push_back(std::move(row));
   }
   return draw::table(table);
