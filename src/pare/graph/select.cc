@@ -94,12 +94,14 @@ std::vector<KernelPlan> all_stores(const Shape& shape, const std::vector<KernelP
 
 std::vector<KernelPlan> leaders(const std::vector<Trial>& trials, std::size_t most, double near) {
   std::vector<const Trial*> found;
+  found.reserve(trials.size());
   for (const Trial& t : trials) found.push_back(&t);
   std::ranges::stable_sort(found, {}, &Trial::seconds);
   found.resize(std::min(found.size(), most));
   std::erase_if(found, [&](const Trial* t) { return t->seconds > near * found.front()->seconds; });
   std::ranges::sort(found);
   std::vector<KernelPlan> plans;
+  plans.reserve(found.size());
   for (const Trial* t : found) plans.push_back(t->plan);
   return plans;
 }

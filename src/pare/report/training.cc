@@ -115,7 +115,7 @@ std::string events(const Candidate& c) {
   const Json& list = report::list(details, "events");
   if (list.empty()) return "";
   const double batch = c.cost("batch_time_s") ? c.cost("batch_time_s")->value : NAN;
-  draw::Table table{.name = fmt::format("Longest events of a batch, a device of rank {:.0f}",
+  draw::Table table{.name = fmt::format("The longest events of a batch, of a device of rank {:.0f}",
                                         number(details, "pipeline_rank").value_or(NAN)),
                     .columns = {{"event"}, {"times", "", true}, {"time", "", true}, {"of the batch", "", true}},
                     .rows = {}};
@@ -129,7 +129,7 @@ std::string events(const Candidate& c) {
                  {batch > 0 ? fmt::format("{:.1f} %", 100 * *seconds / batch) : "–", "", false, *seconds / batch}};
     table.rows.push_back(std::move(row));
   }
-  return draw::table(table);
+  return draw::heading(table.name) + draw::table(table);
 }
 
 }  // namespace
