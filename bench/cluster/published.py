@@ -1,11 +1,12 @@
-"""Predictions beside published training runs (PARE_ASSETS/cluster): python3 bench/cluster/published.py PARE [-v] [--as-described] [GROUP]...
+"""Predictions beside published training runs (PARE_ASSETS/cluster): python3 bench/cluster/published.py PARE [-v] [--as-described] [--leave-one-out] [GROUP]...
 
 Every group of runs has a machine: a description of clusters/ with the node count and links that its source states (vTrain's
 also with the 55 us that its own one-node figures say a launch takes there). Its
 rows marked "fit" fit a few figures of that description, fewer than they are, by coordinate descent on the mean error of
 logarithms; rows marked "predict" are only predicted, with and without the fit. Beside them: the constant predictor, the
 mean FLOP/s of the fit rows. Where a source leaves micro-batch, interleave or recomputation open, the fastest choice that
-fits the memory is predicted; -v prints every row and names it. --as-described: without the fits.
+fits the memory is predicted; -v prints every row and names it. --as-described: without the fits. --leave-one-out: for each
+fit row a fit to the others, and its error in that: by this, in place of the predicted rows, free figures are chosen.
 """
 import concurrent.futures
 import csv
@@ -248,6 +249,16 @@ def fitted(group):
     return text
 
 
+def left_out(group):
+    """(fit rows, what each takes by a fit to the others)."""
+    all_of, times = group.fit_on, []
+    for run in all_of:
+        group.fit_on = [other for other in all_of if other is not run]
+        times.append(predict(run, fitted(group))[0])
+    group.fit_on = all_of
+    return all_of, times
+
+
 def report(name, runs, times):
     errors = sorted(abs(time / run.measured - 1) for run, time in zip(runs, times))
     if errors:
@@ -276,6 +287,8 @@ def main():
             for use, runs in by_use.items():
                 report(f"{group.name}, {use}, {len(group.free)} figures fitted", runs, [m[0] for m in made[use]])
             details.append(f"{group.name}: " + ", ".join(f"{k} {get_key(text, k):.4g}" for k in group.free))
+        if group.free and "--leave-one-out" in sys.argv:
+            report(f"{group.name}, fit, each left out", *left_out(group))
         if by_use["fit"]:
             rate = statistics.mean(m[1] / run.measured for run, m in zip(by_use["fit"], made["fit"]))
             report(f"{group.name}, predict, by a constant rate", by_use["predict"], [m[1] / rate for m in made["predict"]])
