@@ -287,7 +287,7 @@ def main():
             for use, runs in by_use.items():
                 report(f"{group.name}, {use}, {len(group.free)} figures fitted", runs, [m[0] for m in made[use]])
             details.append(f"{group.name}: " + ", ".join(f"{k} {get_key(text, k):.4g}" for k in group.free))
-        if group.free and "--leave-one-out" in sys.argv:
+        if "--leave-one-out" in sys.argv and 0 < len(group.free) < len(group.fit_on) - 1:
             report(f"{group.name}, fit, each left out", *left_out(group))
         if by_use["fit"]:
             rate = statistics.mean(m[1] / run.measured for run, m in zip(by_use["fit"], made["fit"]))
