@@ -73,7 +73,7 @@ class Train(CommandTest):
         self.assertEqual(run, json.loads((out / "study.json").read_text()))
         self.assertEqual([c["name"] for c in run["candidates"]], ["gcn", "sage", "gat", "gin"])
         for c in run["candidates"]:
-            self.assertEqual(set(c["costs"]), {"test_accuracy", "validation_accuracy", "epoch_ms", "seconds"})
+            self.assertEqual(set(c["costs"]), {"test_accuracy", "validation_accuracy", "epoch_ms", "seconds", "feature_bytes"})
             self.assertGreater(c["costs"]["test_accuracy"]["value"], 60, c["name"])
             tests = [r["test_accuracy"] for r in c["details"]["runs"]]
             self.assertAlmostEqual(c["costs"]["test_accuracy"]["value"], np.mean(tests))
@@ -87,6 +87,30 @@ class Train(CommandTest):
         html = next((self.folder / "page").glob("*.html")).read_text()
         for words in ("Networks on a graph", "Accuracy while learning", "Loss while learning"):
             self.assertIn(words, html)
+
+    def test_features_in_few_bits(self):
+        dense, random = self.folder / "dense.npz", np.random.default_rng(1)
+        labels = np.sort(random.integers(0, 3, 240))
+        x = (np.eye(3)[labels] @ random.normal(size=(3, 20)) + random.normal(size=(240, 20))) * 0.3
+        communities(dense, x=x.astype(np.float32), **{f"attr_{k}": None for k in ("indptr", "indices", "data", "shape")})
+        arguments = ("graph", "train", dense, "--seeds", 3, "--epochs", 40, "--json")
+        run = study(pare(*arguments, "--features", "float32,int8,flint4", "--model", "gcn,sage"))
+        names = [f"{model}{kept}" for model in ("gcn", "sage") for kept in ("", " int8", " flint4")]
+        self.assertEqual([c["name"] for c in run["candidates"]], names)
+        cost = lambda c, name: c["costs"][name]["value"]
+        for c, bits in zip(run["candidates"], (32, 8, 4) * 2):
+            self.assertEqual(cost(c, "feature_bytes"), 240 * 20 * bits // 8 + (4 * 20 if bits < 32 else 0))
+            self.assertGreater(cost(c, "test_accuracy"), 60)
+        curves = [c["details"]["runs"][0]["curve"] for c in run["candidates"][:3]]
+        self.assertEqual(run["candidates"][1]["decision"]["features"], "int8")
+        self.assertNotEqual(curves[0], curves[1])  # rounded they were
+        np.testing.assert_allclose(curves[0]["training_loss"], curves[1]["training_loss"], atol=0.05)
+        self.refused(pare(*arguments, "--features", "uint8"), 1, "uint8", "negative", "signed")
+        self.refused(pare(*arguments, "--features", "int8,int8"), 2, "gcn int8", "twice")
+        self.refused(pare(*arguments, "--features", "half"), 2, "half")
+        bare = self.folder / "bare.npz"
+        communities(bare, **{f"attr_{k}": None for k in ("indptr", "indices", "data", "shape")})
+        self.refused(pare("graph", "train", bare, "--features", "int8"), 2, "--features", "no features")
 
     def test_repeats(self):
         arguments = ("graph", "train", self.graph, "--epochs", 8, "--fanout", "4,4", "--batch", 20, "--json")

@@ -15,7 +15,7 @@ namespace {
 /// What was said on the command line; what was not is as the papers have it.
 struct Said {
   std::filesystem::path graph;
-  std::vector<std::string> models{"gcn"};
+  std::vector<std::string> models{"gcn"}, features{"float32"};
   std::optional<int> layers, hidden, heads, epochs, patience, batch, seeds, folds;
   std::optional<double> dropout, rate, weight_decay;
   std::vector<int> fanouts;
@@ -62,9 +62,14 @@ GnnOptions options_of(const Said& said, std::uint64_t seed) {
       o.maximum = said.aggregator == "max";
       o.nested = said.protocol == "nested";
       o.seed = seed;
-      for (const graph::TrainOptions& other : all)
-        if (other.model == o.model) throw UsageError(fmt::format("names {} twice", name), "--model");
-      all.push_back(std::move(o));
+      for (const std::string& format : said.features) {
+        o.features = graph::feature_format(format);
+        for (const graph::TrainOptions& other : all)
+          if (name_of(other) == name_of(o))
+            throw UsageError(fmt::format("{} is asked for twice", name_of(o)), "--model and --features",
+                             "name each once");
+        all.push_back(o);
+      }
     }
     return all;
   };
@@ -77,10 +82,16 @@ void add_graph_train(CLI::App& graph_verb, const Global& global) {
       add_verb(graph_verb, "train", "", "Trains networks on a graph, or on a union of graphs, and tests them",
                {"pare graph train cora.npz --model gcn,gat --seeds 10",
                 "torchrun --no-python --nproc-per-node 2 pare graph train products.npz --model sage "
-                "--fanout 10,10 --batch 512"});
+                "--fanout 10,10 --batch 512",
+                "pare graph train photos.npz --features float32,int8,flint4 --seeds 10 -o out"});
   auto said = std::make_shared<Said>();
   verb->add_option("graph", said->graph, ".npz with labels (docs/graph.md)")->required();
   verb->add_option("--model", said->models, "gcn, gin, sage, gat; whole graphs: gin")
+      ->delimiter(',')
+      ->capture_default_str();
+  verb->add_option("--features", said->features,
+                   "how the graph's features are kept: float32, or formats of 3 to 8 bits such as int8, uint4, flint4 "
+                   "(docs/formats.md); a network is trained for each")
       ->delimiter(',')
       ->capture_default_str();
   // without a value said, the model's paper's holds
@@ -109,6 +120,7 @@ void add_graph_train(CLI::App& graph_verb, const Global& global) {
       ->check(CLI::IsMember({"mean", "nested"}));
   verb->callback([said, &global] {
     for (const std::string& name : said->models) graph::model_named(name, "--model");
+    for (const std::string& name : said->features) graph::feature_format(name);
     const auto study = torch_verbs(global).train_gnn({said->graph, options_of(*said, global.seed)});
     if (study) finish(*study, global);  // only the first of several ranks has one
   });

@@ -46,14 +46,17 @@ Features sparse(Adjacency a) { return {{}, c10::make_intrusive<Propagation>(std:
 
 }  // namespace
 
-Features features_of(const Graph& graph, WithoutFeatures without, bool sum_to_one) {
+Features features_of(const Graph& graph, WithoutFeatures without, bool sum_to_one, const FeatureFormat& format) {
   if (!graph.dense_features.empty()) {
     at::Tensor x = at::empty({graph.vertices(), graph.feature_width}, at::kFloat);
     std::ranges::copy(graph.dense_features, x.data_ptr<float>());
+    if (format) round_features(*format, graph.vertices(), graph.feature_width, x.data_ptr<float>());
     return {x, {}, {}};
   }
   if (graph.sparse_features.rows() > 0) {
     Adjacency x = graph.sparse_features;
+    const auto values = static_cast<std::int64_t>(x.weight.size());
+    if (format && values > 0) round_features(*format, values, 1, x.weight.data());
     if (sum_to_one) normalise_rows(x);
     return sparse(std::move(x));
   }

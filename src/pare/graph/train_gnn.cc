@@ -63,6 +63,7 @@ Json decision_of(const TrainOptions& o, bool whole_graphs) {
   if (o.model == Model::gat) d["heads"] = o.heads;
   if (o.model == Model::sage) d["aggregator"] = o.maximum ? "max" : "mean";
   if (!o.fanouts.empty()) d["fanout"] = o.fanouts;
+  if (o.features) d["features"] = name_of(o.features);
   if (whole_graphs) {
     d.erase("patience");
     d["folds"] = o.folds;
@@ -72,8 +73,9 @@ Json decision_of(const TrainOptions& o, bool whole_graphs) {
   return d;
 }
 
-study::Candidate candidate_of(const TrainOptions& options, const std::vector<Run>& runs, bool whole_graphs) {
-  study::Candidate c{.name = name_of(options.model)};
+study::Candidate candidate_of(const Graph& graph, const TrainOptions& options, const std::vector<Run>& runs,
+                              bool whole_graphs) {
+  study::Candidate c{.name = name_of(options)};
   c.decision = decision_of(options, whole_graphs);
   const bool validated = !whole_graphs || options.nested;
   const auto add = [&](const char* name, const Spread& s, double unit, const char* sign, Better better) {
@@ -89,6 +91,10 @@ study::Candidate candidate_of(const TrainOptions& options, const std::vector<Run
   double seconds = 0;
   for (const Run& run : runs) seconds += run.seconds;
   c.costs.push_back({"seconds", seconds, "s", Better::lower, Provenance::measured});
+  if (has_features(graph)) {
+    const auto bytes = static_cast<double>(feature_bytes(graph, options.features));
+    c.costs.push_back({"feature_bytes", bytes, "bytes", Better::lower, Provenance::counted});
+  }
   Json all = Json::array();
   for (std::size_t i = 0; i < runs.size(); ++i) all.push_back(to_json(runs[i], i, whole_graphs, validated));
   c.details["runs"] = std::move(all);
@@ -101,7 +107,12 @@ bool classifies_graphs(const Graph& graph) { return graph.labels.empty() && !gra
 
 study::Study train(const Graph& graph, const std::vector<TrainOptions>& models, runtime::GlooGroup* ranks) {
   const bool whole_graphs = classifies_graphs(graph);
-  for (const TrainOptions& options : models) check(options, whole_graphs);
+  for (const TrainOptions& options : models) {
+    check(options, whole_graphs);
+    if (options.features && !has_features(graph))
+      throw UsageError(fmt::format("{} has no features to keep as {}", graph.name, name_of(options.features)),
+                       "--features", "leave it out");
+  }
   study::Study study{.verb = "graph train", .workload = {"graph", graph.name, graph.hash}};
   const TrainOptions& first = models.front();
   study.conditions = {{"device", "cpu"},
@@ -123,7 +134,7 @@ study::Study train(const Graph& graph, const std::vector<TrainOptions>& models, 
   study.conditions["features"] = which_features(graph, whole_graphs ? WithoutFeatures::degree : WithoutFeatures::own);
   for (const TrainOptions& options : models) {
     const auto runs = whole_graphs ? train_graphs(graph, options, ranks) : train_vertices(graph, options, ranks);
-    study.candidates.push_back(candidate_of(options, runs, whole_graphs));
+    study.candidates.push_back(candidate_of(graph, options, runs, whole_graphs));
   }
   // chosen by what was not the test, where there is such a thing
   const auto quality = [&](const study::Candidate& c) {
@@ -131,7 +142,9 @@ study::Study train(const Graph& graph, const std::vector<TrainOptions>& models, 
     return cost ? cost->value : 0;
   };
   study.chosen = std::ranges::max_element(study.candidates, {}, quality)->name;
-  study::mark_front(study, {"test_accuracy", "epoch_ms"});
+  std::vector<std::string> front{"test_accuracy", "epoch_ms"};
+  if (has_features(graph)) front.emplace_back("feature_bytes");
+  study::mark_front(study, front);
   return study;
 }
 

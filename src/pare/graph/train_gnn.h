@@ -45,7 +45,8 @@ std::vector<Run> train_vertices(const Graph& graph, const TrainOptions& options,
 std::vector<Run> train_graphs(const Graph& graph, const TrainOptions& options, runtime::GlooGroup* ranks);
 
 /// Trains each of the models on the graph: one candidate each. Costs: test_accuracy with the standard deviation over
-/// runs, validation_accuracy, epoch_ms, seconds. ranks: what a batch, or the folds, are divided among; null: nothing.
+/// runs, validation_accuracy, epoch_ms, seconds; feature_bytes of a graph that has features. ranks: what a batch, or
+/// the folds, are divided among; null: nothing.
 study::Study train(const Graph& graph, const std::vector<TrainOptions>& models, runtime::GlooGroup* ranks);
 
 }  // namespace pare::graph

@@ -32,7 +32,8 @@ struct Batch {
 
 class Union {
  public:
-  explicit Union(const Graph& graph) : graph_(graph), features_(features_of(graph, WithoutFeatures::degree, false)) {
+  Union(const Graph& graph, const FeatureFormat& format)
+      : graph_(graph), features_(features_of(graph, WithoutFeatures::degree, false, format)) {
     first_.assign(graph.graph_labels.size() + 1, 0);
     for (const std::int32_t g : graph.graph_of) ++first_[static_cast<std::size_t>(g) + 1];
     for (std::size_t g = 1; g < first_.size(); ++g) first_[g] += first_[g - 1];
@@ -186,7 +187,7 @@ std::vector<Run> train_graphs(const Graph& graph, const TrainOptions& options, r
   if (graph.graph_labels.size() < 2 * static_cast<std::size_t>(options.folds))
     throw Error(fmt::format("has {} graphs, too few for {} folds", graph.graph_labels.size(), options.folds),
                 graph.name, "give fewer --folds");
-  const Union graphs(graph);
+  const Union graphs(graph, options.features);
   const std::vector<int> folds = folds_of(graph.graph_labels, options.folds, options.seed);
   const auto own = [&](int fold) { return !ranks || fold % ranks->size() == ranks->rank(); };
   std::size_t own_folds = 0;

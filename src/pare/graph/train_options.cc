@@ -27,6 +27,11 @@ Model model_named(const std::string& name, const std::string& where) {
   throw UsageError(fmt::format("no model is called '{}'", printable(name)), where, "known are gcn, gin, sage, gat");
 }
 
+std::string name_of(const TrainOptions& options) {
+  const std::string model = name_of(options.model);
+  return options.features ? model + " " + name_of(options.features) : model;
+}
+
 TrainOptions published(Model model, bool whole_graphs) {
   TrainOptions o;
   o.model = model;

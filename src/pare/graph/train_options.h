@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "pare/graph/feature_format.h"
+
 namespace pare::graph {
 
 enum class Model { gcn, gin, sage, gat };
@@ -13,6 +15,7 @@ Model model_named(const std::string& name, const std::string& where);
 
 struct TrainOptions {
   Model model = Model::gcn;
+  FeatureFormat features;  // how the graph's are kept
   int layers = 2;
   int hidden = 16;       // features between layers; of GAT: a head
   int heads = 8;         // GAT
@@ -30,6 +33,9 @@ struct TrainOptions {
   bool nested = false;       // graphs: epochs are chosen by a fold that is neither trained on nor the test
   std::uint64_t seed = 0;    // of the first run
 };
+
+/// The model, and how features are kept unless as float32: "gcn", "gcn int8".
+std::string name_of(const TrainOptions& options);
 
 /// The hyperparameters of the papers: GCN, Kipf and Welling 2017; GAT, Veličković et al. 2018; GIN, Xu et al. 2019 (on
 /// whole graphs); SAGE, Hamilton et al. 2017, with GCN's regularisation.

@@ -36,7 +36,7 @@ VertexTask vertex_task(const Graph& graph, const TrainOptions& options, bool sam
   if (options.model == Model::gcn) task.hop.row_scale = task.hop.column_scale = degree_scale(matrix);
   if (sampled) task.sampled_from = matrix;
   task.hop.graph = c10::make_intrusive<Propagation>(std::move(matrix));
-  task.features = features_of(graph, WithoutFeatures::own, true);
+  task.features = features_of(graph, WithoutFeatures::own, true, options.features);
   task.labels = indices(graph.labels);
   task.classes = graph.classes;
   return task;

@@ -30,6 +30,7 @@ std::string words(const std::string& cost) {
       {"activation_bits", "bits an activation"},
       {"peak_bytes", "peak memory"},
       {"kept_bytes", "memory kept"},
+      {"feature_bytes", "size of features"},
       {"mse", "mean squared error"},
       {"divergence", "divergence of outputs"},
       {"macs", "operations"},
@@ -123,8 +124,9 @@ std::vector<std::string> cost_names(const Study& study) {
 std::optional<Pair> main_pair(const Study& study) {
   // quality first, then what people buy it with; whatever a verb writes first comes next
   static const std::vector<std::string> qualities{"top1", "test_accuracy", "top5", "perplexity", "loss"};
-  static const std::vector<std::string> prices{"weight_bytes", "peak_bytes", "kept_bytes", "memory_bits", "seconds",
-                                               "ms",           "macs",       "cycles",     "batch_time_s"};
+  static const std::vector<std::string> prices{"weight_bytes", "peak_bytes",  "kept_bytes", "feature_bytes",
+                                               "memory_bits",  "seconds",     "ms",         "macs",
+                                               "cycles",       "batch_time_s"};
   const auto names = cost_names(study);
   const auto values = [&](const std::string& name) {
     std::vector<double> all;
