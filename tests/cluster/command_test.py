@@ -90,6 +90,20 @@ class Cluster(command.CommandTest):
         self.refused(pare("predict", self.folder / "one.json", "--cluster", self.folder / "h100.toml", "--batch", 4, "--events",
                           -1), 2, "--events")
 
+    def test_network_by_its_folder(self):
+        folder = self.folder / "published"
+        folder.mkdir()
+        arguments = ("--cluster", self.folder / "h100.toml", "--batch", 4, "--json")
+        self.refused(pare("predict", folder, *arguments), 1, "config.json")
+        (folder / "config.json").write_text((self.folder / "one.json").read_text())
+        by_folder, by_file = (json.loads(pare("predict", path, *arguments).stdout) for path in (folder, self.folder / "one.json"))
+        self.assertEqual(by_folder["candidates"], by_file["candidates"])
+
+    def test_only_products_run_in_8_bits(self):
+        for option in ("--weights", "--gradients"):
+            self.refused(pare("predict", self.folder / "one.json", "--cluster", self.folder / "h100.toml", "--batch", 4, option,
+                              "fp8"), 2, option, "fp8", "bf16")
+
     def test_flash_attention_as_published(self):
         # FlashAttention 2 on H100, 16,384 tokens of 16 heads of 128 under a mask, TFLOP/s forward: Shah et al. 2024, figure 5
         for keys, published in {512: 191, 1024: 260, 2048: 298, 4096: 319, 8192: 333, 16384: 335}.items():

@@ -56,6 +56,10 @@ Cluster cluster(int devices) {
 
 constexpr const char* t5 = R"({"model_type": "t5", "d_model": 512, "d_kv": 64, "d_ff": 2048, "num_layers": 6,
                                "num_decoder_layers": 4, "num_heads": 8, "vocab_size": 32128})";
+// as of google/t5-v1_1-base, whose head is not tied; newer transformers tie it in spite of its config
+constexpr const char* t5_untied = R"({"model_type": "t5", "d_model": 768, "d_kv": 64, "d_ff": 2048, "num_layers": 12,
+                                      "num_decoder_layers": 12, "num_heads": 12, "vocab_size": 32128,
+                                      "feed_forward_proj": "gated-gelu", "tie_word_embeddings": false})";
 constexpr const char* mixtral = R"({"model_type": "mixtral", "hidden_size": 512, "num_hidden_layers": 4,
   "num_attention_heads": 8, "num_key_value_heads": 2, "intermediate_size": 1024, "vocab_size": 1000,
   "num_local_experts": 8, "num_experts_per_tok": 2, "max_position_embeddings": 256})";
@@ -66,18 +70,18 @@ constexpr const char* vit = R"({"model_type": "vit", "hidden_size": 768, "num_hi
   "num_attention_heads": 12, "intermediate_size": 3072, "image_size": 224, "patch_size": 16, "num_channels": 3,
   "num_labels": 1000})";
 
-// google/t5-v1_1-base as published, whose head is not tied; newer transformers tie it in spite of its config.
-TEST(Networks, ParametersOfAnUntiedHead) {
-  const auto network = parse_config(R"({"model_type": "t5", "d_model": 768, "d_kv": 64, "d_ff": 2048, "num_layers": 12,
-    "num_decoder_layers": 12, "num_heads": 12, "vocab_size": 32128, "feed_forward_proj": "gated-gelu",
-    "tie_word_embeddings": false})",
-                                    "config.json");
-  EXPECT_EQ(network->parameters(), 247577856);
+TEST(Networks, ParametersOfAnUntiedHead) { EXPECT_EQ(parse_config(t5_untied, "config.json")->parameters(), 247577856); }
+
+TEST(Networks, RotaryPositionsNeedNoTable) {
+  const std::string text = R"({"model_type": "llama", "hidden_size": 512, "num_hidden_layers": 4,
+    "num_attention_heads": 8, "intermediate_size": 1024, "vocab_size": 1000})";
+  EXPECT_EQ(parse_config(text, "config.json", {.sequence = 300})->tokens(), 300);
+  EXPECT_THROW(parse_config(text, "config.json"), Error);  // how many tokens, then?
 }
 
 TEST(Networks, PartsHoldAllParametersAndWork) {
   const Strategy one{.micro_batch = 4, .batch = 4, .flash_attention = false};
-  for (const char* text : {t5, mixtral, bert, vit}) {
+  for (const char* text : {t5, t5_untied, mixtral, bert, vit}) {
     const auto network = parse_config(text, "config.json");
     EXPECT_EQ(total_parameters(*network), static_cast<double>(network->parameters())) << network->name;
     // images have no gradient
@@ -108,6 +112,48 @@ TEST(EncoderDecoder, TheWordEmbeddingIsOnceOnADevice) {
   };
   EXPECT_DOUBLE_EQ(state(1), 18.0 * static_cast<double>(network->parameters()));
   EXPECT_DOUBLE_EQ(state(2), state(1) + 18.0 * 32128 * 512);  // words of the encoder; of the decoder and the head
+}
+
+TEST(EncoderDecoder, SharesItsWordsBesideAnUntiedHead) {
+  const auto network = parse_config(t5_untied, "config.json");
+  const auto ranks = [&](int pipeline) {
+    return predict(*network, {.pipeline = pipeline, .batch = 8}, cluster(pipeline)).ranks;
+  };
+  EXPECT_DOUBLE_EQ(ranks(1)[0].memory.state_bytes, 18.0 * static_cast<double>(network->parameters()));
+  EXPECT_EQ(ranks(1)[0].gradients_s, 0);
+  // words of the encoder, and of the decoder in a later stage: their gradients are added up
+  double state = 0;
+  int adding = 0;
+  for (const RankActivity& rank : ranks(4)) {
+    state += rank.memory.state_bytes;
+    adding += rank.gradients_s > 0;
+  }
+  EXPECT_DOUBLE_EQ(state, 18.0 * static_cast<double>(network->parameters() + 32128 * 768));
+  EXPECT_EQ(adding, 2);
+}
+
+// Of a decoder's layer each device has some heads' keys and values of the encoder's output: their gradients of it are
+// added up, too.
+TEST(EncoderDecoder, GradientsOfTheEncodersOutputAreAddedUp) {
+  const auto network = parse_config(t5, "config.json", {.sequence = 256, .decoder_sequence = 64});
+  Strategy s{.tensor = 2, .micro_batch = 2, .batch = 2};
+  const auto bytes = [&](const Work& work, CollectiveKind kind) {
+    double sum = 0;
+    for (const Communication& c : work.communications)
+      if (c.kind == kind) sum += c.count * c.bytes;
+    return sum;
+  };
+  const double own = 2.0 * 2 * 64 * 512, seen = 2.0 * 2 * 256 * 512;
+  Part layer = network->parts(s).kinds[3];
+  EXPECT_DOUBLE_EQ(bytes(layer.forward, CollectiveKind::all_reduce), 3 * own);
+  EXPECT_DOUBLE_EQ(bytes(layer.weight, CollectiveKind::all_reduce), 3 * own + seen);
+  s.sequence_parallel = true;
+  layer = network->parts(s).kinds[3];
+  EXPECT_DOUBLE_EQ(bytes(layer.forward, CollectiveKind::all_gather), 3 * own + seen);
+  EXPECT_DOUBLE_EQ(bytes(layer.forward, CollectiveKind::reduce_scatter), 3 * own);
+  EXPECT_DOUBLE_EQ(bytes(layer.backward, CollectiveKind::all_gather), 3 * own);
+  EXPECT_DOUBLE_EQ(bytes(layer.weight, CollectiveKind::all_gather), 3 * own + seen);
+  EXPECT_DOUBLE_EQ(bytes(layer.weight, CollectiveKind::reduce_scatter), 3 * own + seen);
 }
 
 // By torchtitan's rule, every second product of a decoder's layer runs again: keys and attention's projection, those of
@@ -247,6 +293,26 @@ TEST(Onnx, PartsEndWhereOneTensorCrosses) {
   // w0 has no gradient of its input
   EXPECT_EQ(network.model_flops(), 2.0 * (2 * 8 * 16 + 3 * 16 * 16 + 3 * 16 * 10));
   EXPECT_EQ(total_flops(network, {.micro_batch = 3, .batch = 3}), 3 * network.model_flops());
+}
+
+// Autocast runs scores in 16 bits beside weights and activations in 32.
+TEST(Onnx, PrecisionOfScores) {
+  model::Model m = small();
+  const auto scores = m.add_value({.name = "scores"}), turned = m.add_value({.name = "turned"});
+  const model::ValueId classes = m.outputs[0];
+  m.nodes.push_back({"turned", model::Op::transpose, model::TransposeAttributes{{1, 0}}, {classes}, {turned}});
+  m.nodes.push_back({"scores", model::Op::matmul, {}, {classes, turned}, {scores}});
+  m.outputs = {scores};
+  infer_shapes(m);
+  const Parts parts = OnnxNetwork(m, 128).parts({.weights = Precision::float32});
+  int found = 0;
+  for (const Part& part : parts.kinds)
+    for (const Operation& o : part.forward.operations) {
+      found += o.kind == OperationKind::scores;
+      const bool product = o.kind == OperationKind::scores || o.kind == OperationKind::linear;
+      EXPECT_EQ(o.precision, product ? Precision::bfloat16 : Precision::float32) << o.key();
+    }
+  EXPECT_EQ(found, 1);
 }
 
 TEST(Onnx, RoundedValuesAreKeptInTheirFormat) {

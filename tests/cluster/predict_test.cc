@@ -505,6 +505,55 @@ TEST(Groups, OfNodesThatTheyDoNotFill) {
   EXPECT_EQ((std::array{far.size, far.inside, far.nodes, far.sharing}), (std::array{3, 2, 2, 4}));
 }
 
+// Of 24 devices in nodes of 8, tensor groups of 3 and replicas of 6 lie across nodes, and so do some messages between
+// stages of 6.
+TEST(Predict, WhatStraddlesNodesCrossesThem) {
+  const Transformer t = gpt(1536, 24, 24);
+  for (const Strategy& s :
+       {Strategy{.data = 8, .tensor = 3, .batch = 48}, Strategy{.data = 6, .pipeline = 4, .batch = 48},
+        Strategy{.tensor = 6, .pipeline = 4, .batch = 48}}) {
+    Cluster c = cluster(3, 8);
+    const double before = predict(t, s, c).batch_time_s;
+    c.across.bandwidth /= 1e4;
+    EXPECT_GT(predict(t, s, c).batch_time_s, 10 * before) << s.label();
+  }
+}
+
+TEST(Predict, ASlowLinkSlowsTheTiedEmbedding) {
+  const Transformer t = gpt(1024, 4, 16);
+  const Strategy s{.pipeline = 2, .batch = 8};
+  Cluster c = cluster(2, 1);
+  const double before = predict(t, s, c).ranks[0].gradients_s;
+  EXPECT_GT(before, 0);
+  c.slow_node = 1;
+  c.slow_node_factor = 4;
+  for (const RankActivity& rank : predict(t, s, c).ranks) EXPECT_DOUBLE_EQ(rank.gradients_s, 4 * before);
+}
+
+// Whatever may run beside computation, more of it never takes longer.
+TEST(Predict, MoreOverlapOfTensorSumsIsNoSlower) {
+  const Transformer t = gpt(1024, 8, 16);
+  for (const int pipeline : {1, 2})
+    for (const int zero : {0, 1, 3})
+      for (const bool sequence : {false, true})
+        for (const Recompute recompute : {Recompute::none, Recompute::full}) {
+          Strategy s{.data = 4 / pipeline,
+                     .tensor = 2,
+                     .pipeline = pipeline,
+                     .batch = 32,
+                     .recompute = recompute,
+                     .sequence_parallel = sequence,
+                     .zero = zero};
+          double before = INFINITY;
+          for (const TensorOverlap overlap : {TensorOverlap::none, TensorOverlap::weights, TensorOverlap::all}) {
+            s.tensor_overlap = overlap;
+            const double now = predict(t, s, cluster(1, 8)).batch_time_s;
+            EXPECT_LE(now, before * (1 + 1e-12)) << s.label() << " " << name(overlap);
+            before = now;
+          }
+        }
+}
+
 TEST(Predict, ASlowLinkSlowsWhatCrossesIt) {
   const Transformer t = gpt(2048, 24, 16);
   Cluster c = cluster(2, 8);

@@ -154,9 +154,7 @@ TEST(Search, LooksAtAllThatCanRun) {
                             (zero == 0 || shard == 1 || shard == data * context || shard * tensor % c.devices_per_node))
                           continue;
                         if (pipeline == 1 && (schedule != Schedule::one_f_one_b || chunks > 1)) continue;
-                        if ((schedule == Schedule::interleaved || schedule == Schedule::zb_v) &&
-                            (chunks == 1 || (t.layers % (pipeline * chunks) && (t.layers + 2) % (pipeline * chunks))))
-                          continue;
+                        if ((schedule == Schedule::interleaved || schedule == Schedule::zb_v) && chunks == 1) continue;
                         if (recompute == Recompute::selective && space.training.flash_attention) continue;
                         if (zero > 0 && s.replicas() == 1) continue;
                         try {

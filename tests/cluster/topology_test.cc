@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <vector>
 
@@ -39,7 +40,9 @@ double busiest(int size, int stride, const Cluster& c) {
       load[{'u', c.leaf_of(from)}] += 1 / uplinks;
     }
   }
-  return std::ranges::max_element(load, {}, [](const auto& l) { return l.second; })->second;
+  double most = 0;
+  for (const auto& [link, each] : load) most = std::max(most, each);
+  return most;
 }
 
 TEST(Topology, RingsTakeAsLongAsTheirBusiestLink) {
@@ -55,6 +58,24 @@ TEST(Topology, RingsTakeAsLongAsTheirBusiestLink) {
                         1e-6)
                 << devices << " devices, leaf " << leaf << ", " << over << ", size " << size << " stride " << stride;
           }
+}
+
+TEST(Topology, GroupsThatStraddleNodesTakeAsLongAsTheWidestOfThem) {
+  int straddling = 0;
+  for (const int devices : {2, 3, 4, 5, 6, 8})
+    for (int stride = 1; stride <= 10; ++stride)
+      for (int size = 2; size * stride <= 120; ++size) {
+        const Cluster c = cluster(120 / devices, devices, {});
+        if (c.devices() % (size * stride)) continue;
+        const double around = 1e9 * (size - 1) / size, expected = around * busiest(size, stride, c);
+        EXPECT_NEAR(seconds(CollectiveKind::all_gather, size, stride, c), expected, 1e-6 * (1 + expected))
+            << devices << " devices, size " << size << " stride " << stride;
+        straddling += devices % (size * stride) && size * stride % devices;
+      }
+  EXPECT_GT(straddling, 50);
+  // {6, 7, 8} and {15, 16, 17} of 24 devices cross nodes; node 1 takes part in both
+  const Group three = group_of(3, 1, cluster(3, 8, {}));
+  EXPECT_EQ((std::array{three.size, three.inside, three.nodes, three.sharing}), (std::array{3, 2, 2, 2}));
 }
 
 TEST(Topology, ExchangesOfAllClimbMoreThanRings) {

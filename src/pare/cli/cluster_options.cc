@@ -106,6 +106,9 @@ void TrainingOptions::put_into(cluster::Strategy& s) const {
   s.weights = weights.empty() ? (eight_bits ? Precision::bfloat16 : s.precision)
                               : cluster::parse_precision(weights, "--weights");
   s.gradients = cluster::parse_precision(gradients, "--gradients");
+  for (const auto& [kept, option] : {std::pair{s.weights, "--weights"}, std::pair{s.gradients, "--gradients"}})
+    if (kept == Precision::float8)
+      throw UsageError("are kept in 16 or 32 bits; fp8 is for products", option, "take bf16, fp16 or fp32");
 }
 
 GivenCosts::GivenCosts(const std::filesystem::path& path, const cluster::Cluster& machine) {

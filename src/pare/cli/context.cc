@@ -55,7 +55,8 @@ std::string to_table(const study::Study& study) {
   std::string chosen = study.chosen;
   for (const auto& c : study.candidates)  // one a width
     if (c.details.contains("chosen") && c.name != study.chosen) chosen += ", " + c.name;
-  if (study.candidates.size() > 1) text += fmt::format("* on the Pareto front; chosen: {}\n", chosen);
+  if (study.candidates.size() > 1)
+    text += fmt::format("* on the Pareto front{}{}\n", chosen.empty() ? "" : "; chosen: ", chosen);
   return text;
 }
 

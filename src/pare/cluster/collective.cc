@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
+#include <vector>
 
 #include "pare/base/error.h"
 #include "pare/cluster/names.h"
@@ -19,11 +21,49 @@ CollectiveKind parse_collective(const std::string& name, const std::string& wher
   return *found;
 }
 
+namespace {
+
+/// Where groups straddle the nodes' bounds: all of them, until they lie as the first ones again.
+Group widest_group(int size, int stride, const Cluster& c) {
+  const std::int64_t span = 1LL * size * stride, per_node = c.devices_per_node;
+  const std::int64_t devices = std::max(span, std::min<std::int64_t>(c.devices(), std::lcm(span, per_node)));
+  Group widest{.size = size, .inside = 0, .nodes = 0};
+  std::vector<int> crossing(static_cast<std::size_t>((devices + per_node - 1) / per_node), 0);  // groups, of a node
+  std::vector<std::size_t> nodes;
+  for (std::int64_t first = 0; first + span <= devices; first += span)
+    for (std::int64_t begin = first; begin < first + stride; ++begin) {
+      nodes.clear();
+      int inside = 0, most = 0;
+      for (std::int64_t device = begin; device < begin + span; device += stride) {
+        const auto node = static_cast<std::size_t>(device / per_node);
+        if (nodes.empty() || nodes.back() != node) nodes.push_back(node), inside = 0;
+        most = std::max(most, ++inside);
+      }
+      const auto count = static_cast<int>(nodes.size());
+      if (std::pair(count, most) > std::pair(widest.nodes, widest.inside)) widest.nodes = count, widest.inside = most;
+      if (count > 1)
+        for (const std::size_t node : nodes) ++crossing[node];
+    }
+  widest.sharing = std::max(1, *std::ranges::max_element(crossing));
+  return widest;
+}
+
+}  // namespace
+
 Group group_of(int size, int stride, const Cluster& c) {
-  const int inside = std::clamp((c.devices_per_node + stride - 1) / stride, 1, size);
-  const int nodes = (size + inside - 1) / inside, node_stride = std::max(1, stride / c.devices_per_node);
-  const int below = c.fabric.leaf_nodes > 0 ? std::clamp(c.fabric.leaf_nodes / node_stride, 1, nodes) : nodes;
-  return {size, inside, nodes, std::min(stride, c.devices_per_node), below};
+  const int per_node = c.devices_per_node;
+  const std::int64_t span = 1LL * size * stride;
+  Group group{.size = size};
+  if ((per_node % stride == 0 || stride % per_node == 0) && (span % per_node == 0 || per_node % span == 0)) {
+    group.inside = std::clamp(per_node / stride, 1, size);
+    group.nodes = size / group.inside;
+    group.sharing = std::min(stride, per_node);
+  } else {
+    group = widest_group(size, stride, c);
+  }
+  const int node_stride = std::max(1, stride / per_node);
+  group.below = c.fabric.leaf_nodes > 0 ? std::clamp(c.fabric.leaf_nodes / node_stride, 1, group.nodes) : group.nodes;
+  return group;
 }
 
 Distance distance(int from, int to, const Cluster& c) {

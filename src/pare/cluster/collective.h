@@ -30,7 +30,8 @@ struct Group {
 enum class Distance { node, leaf, spine };
 Distance distance(int from, int to, const Cluster& cluster);
 
-/// The groups of `size` ranks that lie `stride` apart.
+/// The groups of `size` ranks that lie `stride` apart; where they do not all lie in the nodes alike, that in most
+/// nodes, which the others wait for.
 Group group_of(int size, int stride, const Cluster& cluster);
 
 }  // namespace pare::cluster

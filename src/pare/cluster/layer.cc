@@ -79,7 +79,8 @@ class Builder {
   std::int64_t routed() const { return tokens() * std::max<std::int64_t>(1, t_.experts_per_token); }
 
   Part layer() const;
-  Part embedding() const;
+  /// shared: other parts have its table of words, too.
+  Part embedding(bool shared) const;
   Part head() const;
   Part perceptron() const;
 
@@ -219,39 +220,47 @@ Part Builder::layer() const {
   return part;
 }
 
-/// Two sums of activations a pass, three with an encoder to look at (Shoeybi et al. 2019); with sequence parallelism
-/// each is a gather and a scatter of the same bytes, and backward gathers the inputs, which are kept spread, once more
-/// (Korthikanti et al. 2022).
+/// Two sums of activations a pass, three with an encoder to look at (Shoeybi et al. 2019), of whose output backward
+/// adds up the gradient, too; with sequence parallelism each is a gather and a scatter of the same bytes, and backward
+/// gathers the inputs, which are kept spread, once more (Korthikanti et al. 2022).
 void Builder::add_tensor_communication(Part& part) const {
   if (s_.tensor == 1) return;
-  const double bytes = boundary_bytes(),
-               inputs = s_.gathered_width() * static_cast<double>(tokens() * t_.hidden);  // of products
-  const int halves = t_.encoder_tokens > 0 ? 3 : 2;
-  const auto sums = [&](Work& work, int count, bool hidden, int left_out = 0) {
-    if (s_.sequence_parallel) {
-      work.communications.push_back({CollectiveKind::all_gather, inputs, Axis::tensor, count, hidden});
-      work.communications.push_back({CollectiveKind::reduce_scatter, bytes, Axis::tensor, count - left_out, hidden});
-    } else {
-      work.communications.push_back({CollectiveKind::all_reduce, bytes, Axis::tensor, count - left_out, hidden});
-    }
+  struct Sums {
+    double inputs, outcomes;  // bytes: of what products take, and of what they make
+    int forward, backward;
   };
-  const bool all = s_.tensor_overlap == TensorOverlap::all;
-  sums(part.forward, halves, all);
-  if (s_.recompute == Recompute::full) sums(part.backward, halves, all, stops_early() ? 1 : 0);
-  if (s_.recompute == Recompute::operators && s_.sequence_parallel)  // what is summed is kept, what is gathered is not
-    part.backward.communications.push_back({CollectiveKind::all_gather, inputs, Axis::tensor, halves, all});
-  if (s_.sequence_parallel) {
-    // the inputs, kept spread, are gathered once more for the gradients of weights
-    part.weight.communications.push_back({CollectiveKind::all_gather, inputs, Axis::tensor, halves, true});
+  const auto seen = static_cast<double>(t_.encoder_tokens * s_.micro_batch * t_.hidden);
+  std::vector<Sums> all_sums{{s_.gathered_width() * static_cast<double>(tokens() * t_.hidden), boundary_bytes(), 2, 2}};
+  if (t_.encoder_tokens > 0) {
+    all_sums[0].forward = all_sums[0].backward = 3;
+    all_sums.push_back({s_.gathered_width() * seen, s_.activation_width() * seen, 0, 1});
   }
-  const bool beside = s_.tensor_overlap != TensorOverlap::none;
-  if (!beside || all || s_.pipeline_order().splits_backward())
-    sums(part.backward, halves, all);
-  else if (!s_.sequence_parallel)
-    sums(part.weight, halves, true);
-  else {
-    part.backward.communications.push_back({CollectiveKind::all_gather, inputs, Axis::tensor, halves});
-    part.weight.communications.push_back({CollectiveKind::reduce_scatter, bytes, Axis::tensor, halves, true});
+  const bool all = s_.tensor_overlap == TensorOverlap::all, beside = s_.tensor_overlap != TensorOverlap::none;
+  const auto add = [](Work& work, CollectiveKind kind, double bytes, int count, bool hidden) {
+    if (count > 0) work.communications.push_back({kind, bytes, Axis::tensor, count, hidden});
+  };
+  for (const Sums& s : all_sums) {
+    const int gathered = std::max(s.forward, s.backward);  // inputs
+    const auto forward = [&](Work& work, int left_out) {
+      if (s_.sequence_parallel) add(work, CollectiveKind::all_gather, s.inputs, gathered, all);
+      const auto sum = s_.sequence_parallel ? CollectiveKind::reduce_scatter : CollectiveKind::all_reduce;
+      add(work, sum, s.outcomes, s.forward - left_out, all);
+    };
+    forward(part.forward, 0);
+    if (s_.recompute == Recompute::full) forward(part.backward, stops_early() ? 1 : 0);
+    // sums of gradients run beside the gradients of weights where those follow at once
+    const bool split = s_.pipeline_order().splits_backward();
+    Work& summed = beside && !split ? part.weight : part.backward;
+    const bool hidden = split ? all : beside;
+    if (!s_.sequence_parallel) {
+      add(summed, CollectiveKind::all_reduce, s.outcomes, s.backward, hidden);
+      continue;
+    }
+    if (s_.recompute == Recompute::operators)  // what is summed is kept, what is gathered is not
+      add(part.backward, CollectiveKind::all_gather, s.inputs, gathered, all);
+    add(part.weight, CollectiveKind::all_gather, s.inputs, gathered, true);
+    add(part.backward, CollectiveKind::all_gather, s.inputs, s.forward, all);  // gradients of outcomes
+    add(summed, CollectiveKind::reduce_scatter, s.outcomes, s.backward, hidden);
   }
 }
 
@@ -286,7 +295,7 @@ Part Builder::perceptron() const {
   return part;
 }
 
-Part Builder::embedding() const {
+Part Builder::embedding(bool shared) const {
   Part part{.name = "embedding", .boundary_bytes = boundary_bytes()};
   if (t_.perceptron) return part;
   const Operation words = moving(OperationKind::embedding, tokens(), t_.hidden);
@@ -299,8 +308,8 @@ Part Builder::embedding() const {
     append(part.backward.operations, in_direction({norm}, Direction::backward));
   }
   const double table = static_cast<double>(t_.table_parameters()) / s_.tensor;
-  part.parameters = static_cast<double>(t_.embedding_parameters() - t_.table_parameters()) + (t_.tied ? 0 : table);
-  part.shared_parameters = t_.tied ? table : 0;
+  part.parameters = static_cast<double>(t_.embedding_parameters() - t_.table_parameters()) + (shared ? 0 : table);
+  part.shared_parameters = shared ? table : 0;
   if (s_.tensor > 1 && t_.table_parameters() > 0) {
     // every rank has the rows of its own words
     const auto sum = s_.sequence_parallel ? CollectiveKind::reduce_scatter : CollectiveKind::all_reduce;
@@ -343,9 +352,9 @@ Part Builder::head() const {
   return part;
 }
 
-/// The decoder's words, and the last normalisation of the encoder.
+/// The decoder's words, which are the encoder's, and the last normalisation of the encoder.
 Part decoder_embedding(const EncoderDecoder& t, const Builder& encoder, const Builder& decoder) {
-  Part part = decoder.embedding();
+  Part part = decoder.embedding(true);
   part.name = "decoder embedding";
   const Operation norm = encoder.moving(OperationKind::normalise, encoder.tokens(), t.encoder.hidden);
   part.forward.operations.push_back(norm);
@@ -377,7 +386,7 @@ void add_shard_communication(Part& part, const Strategy& s, double parameters) {
 
 Parts Transformer::parts(const Strategy& strategy) const {
   const Builder builder(*this, strategy);
-  Parts out{{builder.embedding(), perceptron ? builder.perceptron() : builder.layer(), builder.head()}, {0}};
+  Parts out{{builder.embedding(tied), perceptron ? builder.perceptron() : builder.layer(), builder.head()}, {0}};
   out.order.insert(out.order.end(), static_cast<std::size_t>(layers), 1);
   out.order.push_back(2);
   return out;
@@ -385,8 +394,9 @@ Parts Transformer::parts(const Strategy& strategy) const {
 
 Parts EncoderDecoder::parts(const Strategy& strategy) const {
   const Builder first(encoder, strategy), second(decoder, strategy);
-  Parts out{{first.embedding(), first.layer(), decoder_embedding(*this, first, second), second.layer(), second.head()},
-            {0}};
+  Parts out{
+      {first.embedding(true), first.layer(), decoder_embedding(*this, first, second), second.layer(), second.head()},
+      {0}};
   out.kinds[1].name = "encoder layer";
   out.kinds[3].name = "decoder layer";
   for (const std::size_t kind : {2, 3}) out.kinds[kind].boundary_bytes += out.kinds[0].boundary_bytes;

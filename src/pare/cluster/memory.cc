@@ -95,8 +95,10 @@ double layer_activation_bytes(const Transformer& t, const Strategy& s) {
 Memory device_memory(const Strategy& s, int rank, const std::vector<std::vector<const Part*>>& chunks) {
   Memory m;
   double parameters = 0, expert_parameters = 0, shared = 0, narrow = 0, cast = 0, kept = 0, again = 0, all_again = 0,
-         largest = 0;
-  for (const auto& chunk : chunks)
+         gathered = 0;  // parameters that are whole at a time: a part's, and the next one's where they come early
+  const auto all_of = [](const Part& p) { return p.parameters + p.shared_parameters + p.expert_parameters; };
+  for (const auto& chunk : chunks) {
+    double before = 0;
     for (const Part* part : chunk) {
       parameters += part->parameters;
       expert_parameters += part->expert_parameters;
@@ -106,9 +108,11 @@ Memory device_memory(const Strategy& s, int rank, const std::vector<std::vector<
       shared = std::max(shared, part->shared_parameters);
       narrow += part->narrow_bytes;
       cast += part->cast_parameters;
-      largest = std::max(largest, part->parameters + part->shared_parameters + part->expert_parameters);
+      gathered = std::max(gathered, before + all_of(*part));
+      if (s.overlap_gradients) before = all_of(*part);
       m.working_bytes = std::max(m.working_bytes, part->logit_bytes);
     }
+  }
   m.state_bytes = (parameters + shared) * state_bytes_per_parameter(s, s.shards()) +
                   expert_parameters * state_bytes_per_parameter(s, s.expert_shards()) -
                   narrow / (s.zero == 3 ? s.shards() : 1) + 2 * cast;  // in 8 bits, and transposed
@@ -116,8 +120,7 @@ Memory device_memory(const Strategy& s, int rank, const std::vector<std::vector<
   order.kept_for_weights = 1;  // what is computed again waits for the gradients of weights
   if (order.splits_backward()) again = std::max(again, peak_awaiting_weights(order, rank) * all_again);
   m.activation_bytes = peak_in_flight(order, rank) * kept + again;
-  if (s.zero == 3 && s.shards() > 1)
-    m.working_bytes += 2 * bytes_of(s.gathered()) * largest;  // a part's and the next one's
+  if (s.zero == 3 && s.shards() > 1) m.working_bytes += bytes_of(s.gathered()) * gathered;
   return m;
 }
 

@@ -26,6 +26,18 @@ std::int64_t times(std::int64_t a, std::int64_t b) {
   return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
 }
 
+/// Attention's products never run in 8 bits; what is no product moves activations.
+Precision precision_of(OperationKind kind, const Strategy& s) {
+  switch (kind) {
+    case OperationKind::linear: return s.precision;
+    case OperationKind::scores:
+    case OperationKind::context:
+    case OperationKind::attention:
+    case OperationKind::causal: return s.wide_products();
+    default: return s.activations();
+  }
+}
+
 }  // namespace
 
 class OnnxNetwork::Builder {
@@ -213,7 +225,7 @@ std::vector<Operation> OnnxNetwork::operations(const std::vector<Repeated>& list
   std::vector<Operation> out;
   for (const auto& [operation, by_sample] : list) {
     Operation o = operation;
-    o.precision = o.kind == OperationKind::linear ? s.precision : s.activations();
+    o.precision = precision_of(o.kind, s);
     if (by_sample) o.shape[0] = times(o.shape[0], s.micro_batch);
     out.push_back(o);
   }

@@ -146,13 +146,17 @@ std::vector<std::size_t> Predictor::starts(int stages) const {
   return balanced_starts(times, stages);
 }
 
-/// Of activations from a rank of the pipeline to the next; all tensor ranks send theirs at once.
+/// Of activations from a rank of the pipeline to the next; all tensor ranks send theirs at once, and those of the
+/// replica that has farthest to go come last.
 double Predictor::stage_transfer_s(int rank, int next, double boundary_bytes) const {
   if (rank == next) return 0;
   const int replica = s_.replicas() * s_.tensor;
   const bool split = s_.sequence_parallel || s_.scatter_gather;
   const double bytes = boundary_bytes / (split ? s_.tensor : 1);
-  const Distance far = distance(rank * replica, next * replica, c_);
+  Distance far = Distance::node;
+  const int step = replica % c_.devices_per_node == 0 ? c_.devices_per_node : 1;
+  for (int i = 0; i < replica && far != Distance::spine; i += step)
+    far = std::max(far, distance(rank * replica + i, next * replica + i, c_));
   double time = costs_.transfer_s(bytes, far);
   if (far != Distance::node) time *= std::max(link_slowness(rank), link_slowness(next));
   if (s_.scatter_gather && !s_.sequence_parallel && s_.tensor > 1)
@@ -270,8 +274,9 @@ double Predictor::tied_embedding_s(int rank) const {
   if (having.size() < 2 || shared_parameters(rank) == 0) return 0;
   const auto others = static_cast<int>(having.size()) - 1;
   const int stride = s_.replicas() * s_.tensor * ((having.back() - having.front()) / others);
-  return costs_.collective_s(CollectiveKind::all_reduce, bytes_of(s_.gradients) * shared_parameters(rank),
-                             group_of(others + 1, stride, c_));
+  const int slowest = *std::ranges::max_element(having, {}, [&](int r) { return link_slowness(r); });
+  return collective_s(CollectiveKind::all_reduce, bytes_of(s_.gradients) * shared_parameters(rank),
+                      group_of(others + 1, stride, c_), slowest);
 }
 
 Outline Predictor::outline() {

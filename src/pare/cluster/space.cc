@@ -59,12 +59,10 @@ std::vector<Pipeline> pipelines(const Network& t, const SearchSpace& space, int 
       out.push_back({schedule, ranks, micro_batches, 1});
       continue;
     }
-    // embedding and head may be stages of their own, where a network has them
     for (int chunks = 2; chunks <= (vee ? 2 : space.most_chunks); ++chunks) {
       const long long stages = 1LL * chunks * ranks;
       if (stages > t.most_stages() || stages * micro_batches > most_passes) break;
-      if (t.depth() % stages == 0 || t.most_stages() % stages == 0)
-        out.push_back({schedule, ranks, micro_batches, chunks});
+      out.push_back({schedule, ranks, micro_batches, chunks});
     }
   }
   return out;

@@ -168,7 +168,9 @@ void read_image(const Config& config, Transformer& t, std::int64_t sequence) {
 void read_text(const Config& config, const std::string& type, Transformer& t, std::int64_t sequence) {
   const bool bert = type == "bert", rotary = !bert && type != "gpt2";
   t.vocabulary = config.integer({"vocab_size"});
-  const std::int64_t positions = config.integer({"max_position_embeddings", "n_positions"});
+  // of rotary positions there is no table: a sequence that is said is enough
+  const std::int64_t positions =
+      config.integer({"max_position_embeddings", "n_positions"}, rotary && sequence > 0 ? sequence : -1);
   t.positions = rotary ? 0 : positions;
   t.sequence = sequence > 0 ? sequence : positions;
   if (!rotary && t.sequence > positions)
