@@ -1,5 +1,7 @@
 """The operators from Python, as users' own modules call them: against torch's sparse and dense products, values and
 gradients, and bad input as one exception."""
+import copy
+import io
 import sys
 import unittest
 
@@ -28,6 +30,21 @@ class Layer(torch.nn.Module):
 
     def forward(self, handle, x):
         return ops.aggregate_sum(x @ self.weight, handle, bias=self.bias, relu=True)
+
+
+class Sums(torch.utils.data.Dataset):
+    """Each a sum of its own."""
+
+    def __init__(self, handle):
+        self.handle = handle
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        if index >= 4:
+            raise IndexError
+        return ops.aggregate_sum(torch.full((3000, 8), float(index)), self.handle)
 
 
 class Operators(unittest.TestCase):
@@ -69,6 +86,39 @@ class Operators(unittest.TestCase):
         x = torch.randn(30, 8).to(torch.bfloat16)
         self.same(ops.aggregate_sum(x, handle).float(), (full @ x.float()).to(torch.bfloat16).float())
 
+    def test_no_second_derivatives(self):
+        _, handle = matrix(30, 30, 0.2, 6)
+        x = torch.randn(30, 8, requires_grad=True)
+        edge = torch.rand(handle.nonzeros(), requires_grad=True)
+        for y, of in (
+            (ops.aggregate_sum(x, handle, edge=edge), x),
+            (ops.aggregate_mean(x.square(), handle), x),
+            (ops.aggregate_max(x.square(), handle), x),
+            (ops.edge_dots(x, x, handle, 1), x),
+            (ops.edge_sums(x, x.square(), handle), x),
+            (ops.edge_softmax(edge, handle), edge),
+        ):
+            once = torch.autograd.grad(y.square().sum(), of, retain_graph=True)[0]
+            again = torch.autograd.grad(y.square().sum(), of, create_graph=True)[0]
+            self.same(again, once)
+            with self.assertRaisesRegex(RuntimeError, "no second derivatives"):
+                again.square().sum().backward()
+
+    def test_copies(self):
+        full, handle = matrix(30, 20, 0.2, 7)
+        x = torch.randn(20, 4)
+        saved = io.BytesIO()
+        torch.save(handle, saved)
+        saved.seek(0)
+        for other in (copy.deepcopy(handle), torch.load(saved, weights_only=False)):
+            self.same(ops.aggregate_sum(x, other), full @ x)
+
+    def test_workers(self):
+        _, handle = matrix(3000, 3000, 0.02, 8)
+        ops.aggregate_sum(torch.ones(3000, 8), handle)  # threads of this process run from here on
+        loader = torch.utils.data.DataLoader(Sums(handle), batch_size=None, num_workers=2, timeout=60)
+        self.assertEqual(len(list(loader)), 4)
+
     def test_refused(self):
         _, handle = matrix(30, 20, 0.2, 5)
         for call, words in (
@@ -77,6 +127,8 @@ class Operators(unittest.TestCase):
             (lambda: ops.aggregate_sum(torch.ones(20, 4), handle, bias=torch.ones(3)), "bias must be 4"),
             (lambda: torch.classes.pare.Propagation(torch.tensor([0, 2]), torch.tensor([1, 9]), 5, None), "column 9"),
             (lambda: torch.classes.pare.Propagation(torch.tensor([0, 2]), torch.tensor([3, 1]), 5, None), "do not rise"),
+            (lambda: torch.classes.pare.Propagation(torch.tensor([0, 1]), torch.tensor([3]), 5, torch.ones(1, requires_grad=True)),
+             "not differentiated"),
         ):
             with self.assertRaisesRegex(RuntimeError, words):
                 call()

@@ -127,7 +127,7 @@ TEST(Npz, RefusesWithOneLine) {
     a["labels"] = array(Ints{0, 1, 2});
   });
   expect("g.npz, array 'labels': holds no whole numbers (save it as an integer type)", [](Arrays& a) {
-    a["labels"] = array(Floats{0, 1, 2, 0});
+    a["labels"] = {'S', 1, {4}, "abcd"};
   });
   expect("g.npz, array 'test_ids': names vertex 3, which has no label",
          [](Arrays& a) { a["test_ids"] = array(Ints{3}); });
@@ -223,9 +223,64 @@ TEST(Npz, OfSourcesAndTargets) {
             "g.npz: has 2000000001 vertices in 486");
   EXPECT_EQ(error({{"edge_index", array(Ints{0, 1, 2}, {3, 1})}}),
             "g.npz, array 'edge_index': does not have the shape [2, edges]");
-  EXPECT_EQ(error({{"edge_index", array(Ints{0, 1}, {2, 1})}, {"edge_attr", array(Floats{1, 2}, {1, 2})}}),
-            "g.npz, array 'edge_attr': has 2 numbers for each edge (leave it out, or save one weight for each edge as "
-            "edge_weight)");
+}
+
+TEST(Npz, WhatIsKnownOfEdgesBesideTheirWeight) {
+  const Arrays path{{"edge_index", array(Ints{0, 1}, {2, 1})}};
+  Arrays several = path, both = path, one = path;
+  several["edge_attr"] = array(Floats{1, 2}, {1, 2});
+  both["edge_attr"] = one["edge_attr"] = array(Floats{3}, {1, 1});
+  both["edge_weight"] = array(Floats{5});
+  EXPECT_EQ(dense(npz_of(several).adjacency), (Dense{{{1, 0}, 1.0f}}));
+  EXPECT_EQ(dense(npz_of(both).adjacency), (Dense{{{1, 0}, 5.0f}}));
+  EXPECT_EQ(dense(npz_of(one).adjacency), (Dense{{{1, 0}, 3.0f}}));
+}
+
+TEST(Npz, AnyArrayByVertexSaysHowManyThereAre) {
+  const Arrays edges{{"src", array(Ints{0, 1})}, {"dst", array(Ints{1, 0})}};
+  for (const char* name : {"x", "feat", "features", "attr_matrix"}) {
+    Arrays arrays = edges;
+    arrays[name] = array(Floats{1, 2, 3, 4, 5}, {5, 1});
+    EXPECT_EQ(npz_of(arrays).vertices(), 5) << name;
+  }
+  for (const char* name : {"graph_ids", "batch", "node_tags", "y", "labels"}) {
+    Arrays arrays = edges;
+    arrays[name] = array(Ints{0, 0, 0});
+    EXPECT_EQ(npz_of(arrays).vertices(), 3) << name;
+  }
+  Arrays sparse = edges, marked = edges;
+  sparse["attr_indptr"] = array(Ints{0, 1, 1, 1});
+  sparse["attr_indices"] = array(Ints{1});
+  sparse["attr_shape"] = array(Ints{3, 2});
+  EXPECT_EQ(npz_of(sparse).vertices(), 3);
+  for (const char* name : {"train_mask", "val_mask", "valid_mask", "test_mask"}) {
+    marked[name] = flags({0, 0, 0});
+    EXPECT_EQ(npz_of(marked).vertices(), 3) << name;
+    marked.erase(name);
+  }
+}
+
+TEST(Npz, NumbersOfOtherTypes) {
+  const Graph graph = npz([](Arrays& a) {
+    a["labels"] = array(Floats{0, 1, 2, -1});
+    a.erase("train_ids");
+    a["train_mask"] = array(Floats{1, 0, 0, 0});
+    a.erase("val_ids");
+    a["valid_idx"] = array(Ints{1});
+    a.erase("adj_shape");  // square
+  });
+  EXPECT_EQ(graph.labels, (std::vector<std::int32_t>{0, 1, 2, -1}));
+  EXPECT_EQ(graph.training, (std::vector<std::int32_t>{0}));
+  EXPECT_EQ(graph.validation, (std::vector<std::int32_t>{1}));
+  EXPECT_EQ(npz([](Arrays& a) { a["labels"] = flags({0, 1, 1, 0}); }).classes, 2);
+  EXPECT_EQ(npz_error([](Arrays& a) {
+              a["labels"] = array(Floats{0, 1, 0.5, 0});
+            }),
+            "g.npz, array 'labels': its element 2 is 0.5, no whole number (save it as an integer type)");
+  EXPECT_EQ(npz_error([](Arrays& a) {
+              a["labels"] = array(Floats{0, 1, NAN, 0});
+            }),
+            "g.npz, array 'labels': its element 2 is nan, no whole number (save it as an integer type)");
 }
 
 TEST(MatrixMarket, KindsAndSymmetries) {
@@ -282,6 +337,19 @@ TEST(Edges, AreDirectedFromSourceToTarget) {
   EXPECT_EQ(parse_edges("", "e").vertices(), 0);
   // as tables are saved: a mark of the encoding, a line of names, remarks
   EXPECT_EQ(read("\xef\xbb\xbfid_1,id_2\r\n0,1 # the first\r\n1,2\r\n"), read("0 1\n1 2\n"));
+  EXPECT_EQ(read("# made by\n\n\"from\",\"to\"\n\"0\",\"1\"\n"), read("0 1\n"));
+  EXPECT_EQ(read("0 1 {}\n2 1 {}\n"), read("0 1\n2 1\n"));  // networkx
+  EXPECT_EQ(read("0 1 1e-400\n"), (Dense{{{1, 0}, 0.0f}}));
+}
+
+TEST(Edges, NamesSayWhichColumnsAreRead) {
+  const auto read = [](const std::string& bytes) { return dense(parse_edges(bytes, "e").adjacency); };
+  EXPECT_EQ(read(",source,target\n0,5,6\n1,7,8\n"), read("5 6\n7 8\n"));  // pandas, with its index
+  EXPECT_EQ(read(",a,b\n0,5,6\n1,7,8\n"), read("5 6\n7 8\n"));
+  EXPECT_EQ(read("weight,Source,Target\n3,0,1\n"), read("0 1 3\n"));
+  EXPECT_EQ(read("target\tsource\n1\t0\n"), read("0 1\n"));
+  EXPECT_EQ(read("src;dst;kind;weight\n0;1;friend;2\n1;2;foe;0.5\n"), read("0 1 2\n1 2 0.5\n"));
+  EXPECT_EQ(read("id1 id2 strength\n0 1 2\n"), read("0 1 2\n"));
 }
 
 TEST(Edges, RefusesWithOneLine) {
@@ -292,6 +360,10 @@ TEST(Edges, RefusesWithOneLine) {
   EXPECT_EQ(edges_error("0 1 2\n0 1\n"), "e.txt, line 2: has no weight, others have");
   EXPECT_EQ(edges_error("0 1\n0 1 2\n"), "e.txt, line 2: has a weight, others have none");
   EXPECT_EQ(edges_error("0 1 2 3\n"), "e.txt, line 1: has more than source, target and weight");
+  EXPECT_EQ(edges_error("0,,1\n"), "e.txt, line 1: has an empty field");
+  EXPECT_EQ(edges_error("source,target,weight\n0,1,2\n0,1\n"), "e.txt, line 3: has no weight");
+  EXPECT_EQ(edges_error("0 1 {'weight': 3}\n"),
+            "e.txt, line 1: has a dictionary (write the list with networkx.write_weighted_edgelist)");
   EXPECT_EQ(edges_error("0 1 inf\n"), "e.txt, line 1: its weight is inf, not finite as a float");
   EXPECT_EQ(edges_error("0 3000000000\n"), "e.txt, line 1: names vertex 3000000000, pare numbers up to 2147483646");
   EXPECT_EQ(edges_error("0 99999999999999999999\n"),

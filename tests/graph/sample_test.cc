@@ -28,7 +28,7 @@ Dense by_vertex(const Block& block, const std::vector<std::int32_t>& targets) {
 
 TEST(Sample, WithoutFanoutsItIsTheGraph) {
   for (const auto& [name, a] : shapes()) {
-    Sampler sampler(a, {0, 0});
+    Sampler sampler(a, {0, 0}, Gathers::sums);
     const auto all = every(a.rows());
     for (const Block& block : sampler.sample(all, 1)) {
       EXPECT_TRUE(is_sound(block.matrix)) << name;
@@ -41,7 +41,7 @@ TEST(Sample, WithoutFanoutsItIsTheGraph) {
 TEST(Sample, BlocksFitTogether) {
   for (const auto& [name, a] : shapes()) {
     if (a.rows() < 4) continue;
-    Sampler sampler(a, {2, 3, 1});
+    Sampler sampler(a, {2, 3, 1}, Gathers::sums);
     const std::vector<std::int32_t> targets{3, 0, 2};
     const auto blocks = sampler.sample(targets, 5);
     ASSERT_EQ(blocks.size(), 3u);
@@ -80,7 +80,7 @@ TEST(Sample, SubsetsAreEquallyLikelyAndSumsUnbiased) {
   std::vector<Edge> edges{{0, 0, 9}};
   for (std::int32_t v = 1; v <= 8; ++v) edges.push_back({0, v, static_cast<float>(v)});
   const Adjacency a = from_edges(9, 9, edges);
-  Sampler sampler(a, {3});
+  Sampler sampler(a, {3}, Gathers::sums);
   std::map<std::set<std::int64_t>, int> count;
   double sum = 0;
   const int trials = 56 * 400;
@@ -100,9 +100,19 @@ TEST(Sample, SubsetsAreEquallyLikelyAndSumsUnbiased) {
   EXPECT_NEAR(sum / trials, 9 + 36, 0.3);
 }
 
+TEST(Sample, MeansTakeEdgesAsTheyAre) {
+  const Adjacency a = shapes().at("weighted 333");
+  const Dense whole = dense(a);
+  const auto all = every(a.rows());
+  Sampler sampler(a, {2}, Gathers::means);
+  const Block block = sampler.sample(all, 3)[0];
+  EXPECT_LT(block.matrix.nonzeros(), a.nonzeros());
+  for (const auto& [ends, weight] : by_vertex(block, all)) EXPECT_EQ(whole.at(ends), weight);
+}
+
 TEST(Sample, PartsOfABatchAreSampledAsTheWhole) {
   const Adjacency a = shapes().at("weighted 333");
-  Sampler sampler(a, {4, 4});
+  Sampler sampler(a, {4, 4}, Gathers::sums);
   const std::vector<std::int32_t> whole{5, 9, 200, 17}, part{200, 17};
   const auto of_whole = sampler.sample(whole, 3), of_part = sampler.sample(part, 3);
   const Dense all = by_vertex(of_whole[1], whole);

@@ -160,6 +160,15 @@ class Train(CommandTest):
         for run in json.loads(first)["candidates"][0]["details"]["runs"]:
             self.assertGreater(run["epoch_ms"], 0)
 
+    def test_means_of_drawn_neighbours(self):
+        path, n = self.folder / "alike.npz", 60  # all features are equal, so all means are, whoever is drawn
+        labels = np.arange(n) % 2
+        ends = np.array([(v, (v + k) % n) for v in range(n) for k in range(1, 21)]).T
+        np.savez(path, edge_index=ends, x=np.ones((n, 4), np.float32), y=labels)
+        losses = [study(pare("graph", "train", path, "--model", "sage", "--dropout", 0, "--epochs", 1, "--fanout", fanout, "--json"))
+                  ["candidates"][0]["details"]["runs"][0]["curve"]["training_loss"][0] for fanout in ("0,0", "10,10", "1,2")]
+        np.testing.assert_allclose(losses, losses[0], rtol=1e-4)
+
     def test_torchrun(self):
         torchrun = pathlib.Path(sys.executable).parent / "torchrun"
         if not torchrun.exists():
@@ -179,6 +188,12 @@ class Train(CommandTest):
         self.refused(train(), 1, "test")
         communities(bad)
         self.refused(train("--model", "gnn"), 2, "gnn", "gcn, gin, sage, gat")
+        communities(bad, x=np.where(np.arange(240)[:, None] == 5, 3e38, 1).repeat(8, 1).astype(np.float32), train_ids=np.array([0, 239]),
+                    val_ids=np.array([5]), test_ids=np.array([9]), adj_indices=None, adj_indptr=None, adj_data=None, adj_shape=None,
+                    edge_index=np.zeros((2, 0), np.int64), **{f"attr_{k}": None for k in ("indptr", "indices", "data", "shape")})
+        for model in ("gcn", "sage", "gat", "gin"):
+            self.refused(pare("graph", "train", bad, "--epochs", 1, "--model", model), 1, "diverged", "--rate")
+        communities(bad)
         self.refused(train("--model", "gcn,gcn"), 2, "twice")
         self.refused(train("--fanout", "3"), 2, "--fanout", "2 layers")
         self.refused(train("--dropout", "1.5"), 2, "--dropout")

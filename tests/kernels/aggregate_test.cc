@@ -69,6 +69,28 @@ TEST_P(OnTarget, AggregatesAsDefined) {
   }
 }
 
+TEST_P(OnTarget, NaNIsNotLost) {
+  Random random(6);
+  const RandomCsr a(60, 40, 8, 300, random);
+  for (const std::int64_t width : {1, 3, 8, 17, 64}) {
+    Features x(40, width, 0, Float::float32, random);
+    for (std::int64_t v = 0; v < 40; v += 7) x.floats[static_cast<std::size_t>(v * width + v % width)] = NAN;
+    Epilogue relu;
+    relu.relu = true;
+    for (const auto& [reduce, epilogue] : {std::pair{Reduce::sum, relu}, std::pair{Reduce::max, Epilogue()}}) {
+      Features y(60, width, 0, Float::float32, random);
+      aggregate(a.view(), {}, reduce, x.in(), epilogue, y.out());
+      for (std::int64_t r = 0; r < 60; ++r)
+        for (std::int64_t f = 0; f < width; ++f) {
+          bool wanted = false;
+          for (std::int64_t e = a.view().begin[r]; e < a.view().begin[r + 1]; ++e)
+            wanted = wanted || std::isnan(x.at(a.view().column[e], f));
+          ASSERT_EQ(std::isnan(y.at(r, f)), wanted) << width << " row " << r << " feature " << f;
+        }
+    }
+  }
+}
+
 TEST_P(OnTarget, TakesWideFeatures) {
   Random random(5);
   const RandomCsr a(50, 40, 8, 100, random);

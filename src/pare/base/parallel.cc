@@ -11,6 +11,7 @@ namespace pare {
 namespace {
 
 int chosen = 0;
+int (*source)() = omp_get_max_threads;
 
 /// What one thread has left; on a cache line of its own, as threads count it up at once.
 struct alignas(64) Share {
@@ -79,9 +80,11 @@ void share_out(std::size_t count, std::size_t quarters, const Range& work) {
 
 }  // namespace
 
-int threads() { return chosen > 0 ? chosen : std::max(1, omp_get_num_procs()); }
+int threads() { return chosen > 0 ? chosen : std::max(1, source()); }
 
 void set_threads(int count) { chosen = std::max(1, count); }
+
+void follow_threads(int (*count)()) { source = count; }
 
 void parallel_for(std::size_t count, const std::function<void(std::size_t)>& work) {
   share_out(count, 0, [&](std::size_t first, std::size_t last) {

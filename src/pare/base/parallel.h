@@ -5,9 +5,12 @@
 
 namespace pare {
 
-/// Threads that parallel loops use; at least 1. Default: the cores this process may run on.
+/// Threads that parallel loops use; at least 1. Default: what OpenMP says, the cores this process may run on or
+/// OMP_NUM_THREADS.
 int threads();
 void set_threads(int count);
+/// Where none are set, as many as that says from now on.
+void follow_threads(int (*count)());
 
 /// Calls `work(i)` once for every i in [0, count), on threads() threads, in any order. `work` must not depend on the
 /// order, so that results do not depend on the number of threads. The first exception is thrown again to the caller.

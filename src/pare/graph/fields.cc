@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -14,14 +15,17 @@ namespace pare::graph {
 Fields::Fields(std::map<std::string, io::Array> arrays, std::uint64_t file_bytes, std::string where)
     : arrays_(std::move(arrays)), file_bytes_(file_bytes), where_(std::move(where)) {}
 
+Fields::Fields(std::string_view bytes, const std::string& where)
+    : archive_(io::Npz(bytes, where)), file_bytes_(bytes.size()), where_(where) {}
+
 void Fields::fail(const std::string& key, const std::string& what, const std::string& mend) const {
   throw Error(what, fmt::format("{}, array '{}'", where_, printable(key)), mend);
 }
 
 const io::Array& Fields::array(const std::string& key) const {
-  const auto found = arrays_.find(key);
-  if (found == arrays_.end()) throw Error(fmt::format("has no array '{}'", key), where_);
-  return found->second;
+  if (const auto found = arrays_.find(key); found != arrays_.end()) return found->second;
+  if (!has(key)) throw Error(fmt::format("has no array '{}'", key), where_);
+  return arrays_.emplace(key, archive_->array(key)).first->second;
 }
 
 std::string Fields::one_of(const std::vector<std::string>& keys) const {
@@ -37,7 +41,11 @@ std::string Fields::one_of(const std::vector<std::string>& keys) const {
 
 std::string Fields::names() const {
   std::string out;
-  for (const auto& [name, array] : arrays_) out += (out.empty() ? "" : ", ") + printable(name, 24);
+  const auto add = [&](const std::string& name) { out += (out.empty() ? "" : ", ") + printable(name, 24); };
+  if (archive_)
+    for (const std::string& name : archive_->names()) add(name);
+  else
+    for (const auto& [name, array] : arrays_) add(name);
   return printable(out);
 }
 
@@ -69,12 +77,26 @@ std::int64_t Fields::length(const std::string& key) const {
 
 std::vector<std::int64_t> Fields::all_integers(const std::string& key) const {
   const io::Array& a = array(key);
-  if (a.kind != 'i' && a.kind != 'u') fail(key, "holds no whole numbers", "save it as an integer type");
+  if (a.kind == 'f') return whole_numbers(key, a);
+  if (a.kind != 'i' && a.kind != 'u' && a.kind != 'b')
+    fail(key, "holds no whole numbers", "save it as an integer type");
   try {
     return a.integers();
   } catch (const Error& error) {
     fail(key, error.problem(), error.mend());
   }
+}
+
+std::vector<std::int64_t> Fields::whole_numbers(const std::string& key, const io::Array& a) const {
+  const std::vector<float> values = a.floats();
+  std::vector<std::int64_t> out(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    constexpr float exact = 0x1p24f;  // what a float of 32 bits counts to
+    if (!(std::abs(values[i]) <= exact) || values[i] != std::floor(values[i]))
+      fail(key, fmt::format("its element {} is {}, no whole number", i, values[i]), "save it as an integer type");
+    out[i] = static_cast<std::int64_t>(values[i]);
+  }
+  return out;
 }
 
 std::vector<std::int64_t> Fields::integers(const std::string& key) const {
@@ -109,9 +131,7 @@ std::vector<bool> Fields::mask(const std::string& key, std::int64_t count) const
   if (array(key).shape.size() == 2 && array(key).shape[1] > 1)
     fail(key, fmt::format("holds {} splits", array(key).shape[1]), "save one of them, a vector");
   if (length(key) != count) fail(key, fmt::format("has {} elements where there are {} vertices", length(key), count));
-  const io::Array& a = array(key);
-  if (a.kind != 'b' && a.kind != 'i' && a.kind != 'u') fail(key, "is no mask", "save booleans");
-  const std::vector<std::int64_t> values = a.kind == 'b' ? a.integers() : all_integers(key);
+  const std::vector<std::int64_t> values = all_integers(key);
   std::vector<bool> out(values.size());
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (values[i] != 0 && values[i] != 1) fail(key, fmt::format("its element {} is {}, not 0 or 1", i, values[i]));
@@ -123,7 +143,9 @@ std::vector<bool> Fields::mask(const std::string& key, std::int64_t count) const
 Adjacency Fields::compressed_rows(const std::string& prefix) const {
   const std::string starts = prefix + "indptr", indices = prefix + "indices", data = prefix + "data",
                     shape_key = prefix + "shape";
-  const std::vector<std::int64_t> shape = integers(shape_key);
+  const bool square = !has(shape_key) && prefix != "attr_";  // an adjacency, where nothing is said
+  const std::vector<std::int64_t> shape =
+      square ? std::vector(2, std::max<std::int64_t>(0, length(starts) - 1)) : integers(shape_key);
   if (shape.size() != 2 || shape[0] < 0 || shape[1] < 0) fail(shape_key, "is not two counts of rows and columns");
   for (const std::int64_t extent : shape) check_vertices(static_cast<std::uint64_t>(extent), file_bytes_, where_);
   Adjacency a;

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,8 +14,10 @@ namespace pare::graph {
 class Fields {
  public:
   Fields(std::map<std::string, io::Array> arrays, std::uint64_t file_bytes, std::string where);
+  /// Of an archive in `bytes`, which must outlive this; an array is read once it is asked for. Throws Error.
+  Fields(std::string_view bytes, const std::string& where);
 
-  bool has(const std::string& key) const { return arrays_.contains(key); }
+  bool has(const std::string& key) const { return arrays_.contains(key) || (archive_ && archive_->has(key)); }
   /// Of several names for one thing, the one that is there, or "". Throws Error where two are.
   std::string one_of(const std::vector<std::string>& keys) const;
   std::string names() const;  // of all arrays, for errors
@@ -41,7 +44,11 @@ class Fields {
   Adjacency compressed_rows(const std::string& prefix) const;
 
  private:
-  std::map<std::string, io::Array> arrays_;
+  /// Of floats that are.
+  std::vector<std::int64_t> whole_numbers(const std::string& key, const io::Array& a) const;
+
+  std::optional<io::Npz> archive_;
+  mutable std::map<std::string, io::Array> arrays_;  // of an archive those that were asked for
   std::uint64_t file_bytes_;
   std::string where_;
 };

@@ -2,8 +2,10 @@
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
+#include <c10/core/GradMode.h>
 #include <fmt/format.h>
 #include <torch/csrc/autograd/custom_function.h>
+#include <torch/csrc/autograd/functions/basic_ops.h>
 
 #include <algorithm>
 
@@ -23,6 +25,21 @@ Maybe maybe(const at::Tensor& t) { return t.defined() ? Maybe(t) : std::nullopt;
 void keep(AutogradContext* context, const Matrix& a) { context->saved_data["matrix"] = c10::IValue::make_capsule(a); }
 Matrix kept(AutogradContext* context) {
   return c10::static_intrusive_pointer_cast<Propagation>(context->saved_data["matrix"].toCapsule());
+}
+
+/// Gradients that cannot be differentiated once more: who tries is told so, where torch would take them for constants.
+tensor_list differentiated_once(const auto& gradients) {
+  tensor_list out;
+  {
+    const c10::NoGradGuard none;
+    out = gradients();
+  }
+  if (!at::GradMode::is_enabled()) return out;  // nobody asks for more
+  for (at::Tensor& t : out)
+    if (t.defined()) t = t.detach().requires_grad_();
+  const auto refuse = std::make_shared<torch::autograd::DelayedError>("pare's operators have no second derivatives",
+                                                                      static_cast<std::int64_t>(out.size()));
+  return (*refuse)(std::move(out));
 }
 
 const float* floats(const at::Tensor& t) { return t.defined() ? t.const_data_ptr<float>() : nullptr; }
@@ -117,21 +134,23 @@ class Sum : public torch::autograd::Function<Sum> {
   }
 
   static tensor_list backward(AutogradContext* context, tensor_list gradients) {
-    const auto saved = context->get_saved_variables();
-    const at::Tensor &x = saved[0], &edge = saved[1], &own = saved[2], &self = saved[3], &y = saved[4],
-                     &rows = saved[5], &columns = saved[6];
-    const Matrix a = kept(context);
-    const auto wants = [&](int i) { return context->saved_data[fmt::format("wants {}", i)].toBool(); };
-    at::Tensor g = by_rows(gradients[0]);
-    if (y.defined()) g = by_rows(at::threshold_backward(g, y, 0));
-    tensor_list out(9);
-    if (wants(0)) out[0] = product(a, true, edge, columns, rows, g);
-    if (wants(1))
-      out[1] = dots(a, scaled(g, rows), scaled(x, columns), edge.dim() == 2 ? edge.size(1) : 1).reshape(edge.sizes());
-    if (wants(2)) out[2] = self.defined() ? (g * self.reshape({})).to(g.scalar_type()) : g;
-    if (wants(3)) out[3] = (g.to(at::kFloat) * own.to(at::kFloat)).sum().reshape(self.sizes());
-    if (wants(4)) out[4] = g.sum({0}, false, at::kFloat);
-    return out;
+    return differentiated_once([&]() -> tensor_list {
+      const auto saved = context->get_saved_variables();
+      const at::Tensor &x = saved[0], &edge = saved[1], &own = saved[2], &self = saved[3], &y = saved[4],
+                       &rows = saved[5], &columns = saved[6];
+      const Matrix a = kept(context);
+      const auto wants = [&](int i) { return context->saved_data[fmt::format("wants {}", i)].toBool(); };
+      at::Tensor g = by_rows(gradients[0]);
+      if (y.defined()) g = by_rows(at::threshold_backward(g, y, 0));
+      tensor_list out(9);
+      if (wants(0)) out[0] = product(a, true, edge, columns, rows, g);
+      if (wants(1))
+        out[1] = dots(a, scaled(g, rows), scaled(x, columns), edge.dim() == 2 ? edge.size(1) : 1).reshape(edge.sizes());
+      if (wants(2)) out[2] = self.defined() ? (g * self.reshape({})).to(g.scalar_type()) : g;
+      if (wants(3)) out[3] = (g.to(at::kFloat) * own.to(at::kFloat)).sum().reshape(self.sizes());
+      if (wants(4)) out[4] = g.sum({0}, false, at::kFloat);
+      return out;
+    });
   }
 };
 
@@ -167,8 +186,10 @@ class Max : public torch::autograd::Function<Max> {
     return y;
   }
   static tensor_list backward(AutogradContext* context, tensor_list gradients) {
-    const at::Tensor winner = context->get_saved_variables()[0];
-    return {scatter_to_winners(kept(context), gradients[0], winner), at::Tensor()};
+    return differentiated_once([&]() -> tensor_list {
+      const at::Tensor winner = context->get_saved_variables()[0];
+      return {scatter_to_winners(kept(context), gradients[0], winner), at::Tensor()};
+    });
   }
 };
 
@@ -181,10 +202,12 @@ class Dots : public torch::autograd::Function<Dots> {
     return dots(a, u, v, heads);
   }
   static tensor_list backward(AutogradContext* context, tensor_list gradients) {
-    const auto saved = context->get_saved_variables();
-    const at::Tensor &u = saved[0], &v = saved[1], g = gradients[0].contiguous();
-    const Matrix a = kept(context);
-    return {product(a, false, g, {}, {}, v), product(a, true, g, {}, {}, u), at::Tensor(), at::Tensor()};
+    return differentiated_once([&]() -> tensor_list {
+      const auto saved = context->get_saved_variables();
+      const at::Tensor &u = saved[0], &v = saved[1], g = gradients[0].contiguous();
+      const Matrix a = kept(context);
+      return {product(a, false, g, {}, {}, v), product(a, true, g, {}, {}, u), at::Tensor(), at::Tensor()};
+    });
   }
 };
 
@@ -231,10 +254,12 @@ class Sums : public torch::autograd::Function<Sums> {
     return out;
   }
   static tensor_list backward(AutogradContext* context, tensor_list gradients) {
-    const Matrix a = kept(context);
-    const at::Tensor g = gradients[0].contiguous();
-    return {sum_edges(a->matrix(), nullptr, g),
-            sum_edges(a->transposed(), a->source().const_data_ptr<std::int64_t>(), g), at::Tensor()};
+    return differentiated_once([&]() -> tensor_list {
+      const Matrix a = kept(context);
+      const at::Tensor g = gradients[0].contiguous();
+      return {sum_edges(a->matrix(), nullptr, g),
+              sum_edges(a->transposed(), a->source().const_data_ptr<std::int64_t>(), g), at::Tensor()};
+    });
   }
 };
 
@@ -249,11 +274,13 @@ class Softmax : public torch::autograd::Function<Softmax> {
     return p;
   }
   static tensor_list backward(AutogradContext* context, tensor_list gradients) {
-    const at::Tensor p = context->get_saved_variables()[0], g = gradients[0].contiguous();
-    at::Tensor out = at::empty_like(g);
-    kernels::edge_softmax_gradient(kept(context)->matrix().view(), p.const_data_ptr<float>(), g.const_data_ptr<float>(),
-                                   heads_of(p), out.data_ptr<float>());
-    return {out, at::Tensor()};
+    return differentiated_once([&]() -> tensor_list {
+      const at::Tensor p = context->get_saved_variables()[0], g = gradients[0].contiguous();
+      at::Tensor out = at::empty_like(g);
+      kernels::edge_softmax_gradient(kept(context)->matrix().view(), p.const_data_ptr<float>(),
+                                     g.const_data_ptr<float>(), heads_of(p), out.data_ptr<float>());
+      return {out, at::Tensor()};
+    });
   }
 
  private:

@@ -1,8 +1,11 @@
 // The operators under names that torch knows: torch.ops.pare.* and torch.classes.pare.Propagation. They are made of
 // differentiable functions, so torch needs to be told nothing about their gradients.
+#include <ATen/Functions.h>
+#include <ATen/Parallel.h>
 #include <torch/custom_class.h>
 #include <torch/library.h>
 
+#include "pare/base/parallel.h"
 #include "pare/graph/operators.h"
 
 namespace pare::graph {
@@ -33,9 +36,19 @@ at::Tensor sums_operator(const at::Tensor& by_row, const at::Tensor& by_column, 
 }
 at::Tensor softmax_operator(const at::Tensor& score, const Matrix& a) { return edge_softmax(a, score); }
 
+/// What a matrix is made of, to copy and to save: begin, column, columns, weight.
+using Parts = std::tuple<at::Tensor, at::Tensor, std::int64_t, Maybe>;
+Parts parts_of(const Matrix& matrix) {
+  const Adjacency& a = matrix->matrix();
+  Maybe weight;
+  if (!a.weight.empty()) weight = at::tensor(a.weight);
+  return {at::tensor(a.begin), at::tensor(a.column), a.columns, weight};
+}
+
 }  // namespace
 
 TORCH_LIBRARY(pare, m) {
+  follow_threads(at::get_num_threads);  // torch.set_num_threads holds here, too: of a DataLoader's workers it is one
   m.class_<Propagation>("Propagation")
       .def(
           torch::init([](const at::Tensor& begin, const at::Tensor& column, std::int64_t columns, const Maybe& weight) {
@@ -43,7 +56,12 @@ TORCH_LIBRARY(pare, m) {
           }))
       .def("rows", [](const Matrix& a) { return a->rows(); })
       .def("columns", [](const Matrix& a) { return a->columns(); })
-      .def("nonzeros", [](const Matrix& a) { return a->nonzeros(); });
+      .def("nonzeros", [](const Matrix& a) { return a->nonzeros(); })
+      .def_pickle([](const Matrix& a) { return parts_of(a); },
+                  [](const Parts& p) {
+                    const auto& [begin, column, columns, weight] = p;
+                    return propagation(begin, column, weight.value_or(at::Tensor()), columns);
+                  });
   constexpr auto handle = "__torch__.torch.classes.pare.Propagation a";
   const std::string a = handle;
   m.def(("aggregate_sum(Tensor x, " + a +

@@ -1,19 +1,19 @@
 // The formats that read_graph knows, one function each, and the checks that they share.
 #pragma once
 #include <cstdint>
-#include <map>
 #include <string>
 #include <string_view>
 
 #include "pare/graph/graph.h"
-#include "pare/io/npz.h"
 
 namespace pare::graph {
 
+class Fields;
+
 /// `where` names the file in errors. Name and hash are left empty. Throw Error for what is no sound graph.
 Graph parse_npz(std::string_view bytes, const std::string& where);
-/// The same of arrays that have been unpacked from `file_bytes`.
-Graph graph_of_arrays(std::map<std::string, io::Array> arrays, std::uint64_t file_bytes, const std::string& where);
+/// The same of an archive's arrays.
+Graph graph_of(const Fields& fields);
 Graph parse_matrix_market(std::string_view bytes, const std::string& where);
 Graph parse_edges(std::string_view bytes, const std::string& where);
 

@@ -97,6 +97,7 @@ Matrix propagation(const at::Tensor& begin, const at::Tensor& column, const at::
   if (weight.defined()) {
     if (weight.dim() != 1 || weight.numel() != edges || !weight.is_cpu())
       fail(fmt::format("weight must have one number an edge: {}", edges));
+    if (weight.requires_grad()) fail("weight is not differentiated", "give it to aggregate_sum as edge=");
     const at::Tensor w = weight.detach().to(at::kFloat).contiguous();
     a.weight.assign(w.data_ptr<float>(), w.data_ptr<float>() + edges);
   }

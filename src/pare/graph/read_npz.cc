@@ -30,9 +30,6 @@ Adjacency from_ends(const Fields& fields, const std::vector<std::int64_t>& rows,
   check_memory(rows.size(), fields.where());
   std::vector<float> weights;
   if (!weight_key.empty()) {
-    if (fields.array(weight_key).shape.size() == 2 && fields.array(weight_key).shape[1] > 1)
-      fields.fail(weight_key, fmt::format("has {} numbers for each edge", fields.array(weight_key).shape[1]),
-                  "leave it out, or save one weight for each edge as edge_weight");
     if (fields.length(weight_key) != static_cast<std::int64_t>(rows.size()))
       fields.fail(weight_key, fmt::format("has {} elements for {} edges", fields.length(weight_key), rows.size()));
     weights = fields.floats(weight_key);
@@ -48,6 +45,14 @@ Adjacency from_ends(const Fields& fields, const std::vector<std::int64_t>& rows,
   return from_edges(vertices, vertices, std::move(edges));
 }
 
+/// The array with a weight for each edge, or "". edge_attr of several columns, or beside edge_weight, is something else
+/// that is known of edges.
+std::string weights_of(const Fields& fields) {
+  for (const char* key : {"edge_weight", "edge_attr"})
+    if (fields.has(key) && (fields.array(key).shape.size() < 2 || fields.array(key).shape[1] == 1)) return key;
+  return "";
+}
+
 /// How many vertices a list of edges speaks of: said so, or else what features and labels say, or the largest number.
 std::int64_t count_vertices(const Fields& fields, const std::vector<std::int64_t>& from,
                             const std::vector<std::int64_t>& to) {
@@ -58,8 +63,9 @@ std::int64_t count_vertices(const Fields& fields, const std::vector<std::int64_t
   } else {
     for (const std::vector<std::int64_t>* ends : {&from, &to})
       for (const std::int64_t v : *ends) count = std::max(count, v < std::int64_t{1} << 62 ? v + 1 : v);
-    for (const char* key : {"x", "features", "y", "labels", "train_mask"})
+    for (const std::string& key : names_by_vertex())
       if (fields.has(key) && !fields.array(key).shape.empty()) count = std::max(count, fields.array(key).shape[0]);
+    if (fields.has("attr_indptr")) count = std::max(count, fields.length("attr_indptr") - 1);
   }
   check_vertices(static_cast<std::uint64_t>(count), fields.file_bytes(), fields.where());
   return count;
@@ -68,7 +74,7 @@ std::int64_t count_vertices(const Fields& fields, const std::vector<std::int64_t
 Adjacency read_lists(const Fields& fields, const std::string& from_key, const std::string& to_key) {
   const auto from = fields.integers(from_key), to = fields.integers(to_key);
   const std::int64_t vertices = count_vertices(fields, from, to);
-  return from_ends(fields, to, to_key, from, from_key, fields.one_of({"edge_weight", "edge_attr", "data"}), vertices);
+  return from_ends(fields, to, to_key, from, from_key, fields.has("data") ? "data" : weights_of(fields), vertices);
 }
 
 /// edge_index [2, edges]: sources, then targets.
@@ -80,7 +86,7 @@ Adjacency read_edge_index(const Fields& fields) {
   const auto half = ends.begin() + both.shape[1];
   const std::vector<std::int64_t> from(ends.begin(), half), to(half, ends.end());
   const std::int64_t vertices = count_vertices(fields, from, to);
-  return from_ends(fields, to, key, from, key, fields.one_of({"edge_weight", "edge_attr"}), vertices);
+  return from_ends(fields, to, key, from, key, weights_of(fields), vertices);
 }
 
 /// What scipy.sparse.save_npz writes.
@@ -123,15 +129,12 @@ Adjacency read_adjacency(const Fields& fields) {
 
 }  // namespace
 
-Graph parse_npz(std::string_view bytes, const std::string& where) {
-  return graph_of_arrays(io::parse_npz(bytes, where), bytes.size(), where);
-}
+Graph parse_npz(std::string_view bytes, const std::string& where) { return graph_of(Fields(bytes, where)); }
 
-Graph graph_of_arrays(std::map<std::string, io::Array> arrays, std::uint64_t file_bytes, const std::string& where) {
-  const Fields fields(std::move(arrays), file_bytes, where);
+Graph graph_of(const Fields& fields) {
   Graph graph;
   graph.adjacency = read_adjacency(fields);
-  must_be_square(graph.adjacency, where);
+  must_be_square(graph.adjacency, fields.where());
   read_vertex_data(fields, graph);
   graph.symmetric = is_symmetric(graph.adjacency);
   return graph;

@@ -26,8 +26,8 @@ Random stream(std::uint64_t seed, std::int32_t vertex) {
 
 }  // namespace
 
-Sampler::Sampler(const Adjacency& a, std::vector<int> fanouts)
-    : a_(a), fanouts_(std::move(fanouts)), place_of_(static_cast<std::size_t>(a.rows()), -1) {
+Sampler::Sampler(const Adjacency& a, std::vector<int> fanouts, Gathers gathers)
+    : a_(a), fanouts_(std::move(fanouts)), gathers_(gathers), place_of_(static_cast<std::size_t>(a.rows()), -1) {
   assert(a.rows() == a.columns);
 }
 
@@ -66,7 +66,7 @@ Block Sampler::sample_layer(const std::vector<std::int32_t>& targets, int fanout
     } else {
       Random random = stream(seed, v);
       draw(others, fanout, random, drawn);
-      const float scale = static_cast<float>(others) / static_cast<float>(fanout);
+      const float scale = gathers_ == Gathers::sums ? static_cast<float>(others) / static_cast<float>(fanout) : 1;
       for (const std::int64_t i : drawn) add(first + i + (first + i >= loop ? 1 : 0), scale);
     }
     std::ranges::sort(row, {}, &Drawn::place);

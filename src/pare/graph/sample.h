@@ -10,17 +10,20 @@ namespace pare::graph {
 
 /// The edges that one layer gathers over.
 struct Block {
-  /// [targets, sources]. Where k of a row's d edges were drawn, each is weighted by d / k beside its own weight, so
-  /// that the expected sum is the whole one. Weights are left out where all are 1.
+  /// [targets, sources]. Weights are left out where all are 1.
   Adjacency matrix;
   std::vector<std::int32_t> vertices;  // [sources]: vertices of the graph; the targets are the first
 };
+
+/// What rows are gathered for. sums: where k of a row's d edges were drawn, each is weighted by d / k beside its own
+/// weight, so that the expected sum is the whole one. means: of the edges drawn, as they are; maxima, too.
+enum class Gathers { sums, means };
 
 class Sampler {
  public:
   /// fanouts: neighbours drawn at most, a layer, of the first layer first; 0: all of them. The graph, square, must
   /// outlive the sampler. An edge from a vertex to itself is always there, and not counted.
-  Sampler(const Adjacency& a, std::vector<int> fanouts);
+  Sampler(const Adjacency& a, std::vector<int> fanouts, Gathers gathers);
 
   /// One block a layer, of the first layer first; the last one's targets are `targets`, which must differ. Neighbours
   /// are drawn uniformly without replacement. What is drawn for a vertex depends on the seed, the layer and the vertex
@@ -32,6 +35,7 @@ class Sampler {
 
   const Adjacency& a_;
   std::vector<int> fanouts_;
+  Gathers gathers_;
   std::vector<std::int32_t> place_of_;  // [vertices]: in the block being made, or -1
 };
 

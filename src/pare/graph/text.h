@@ -5,9 +5,11 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 
 #include "pare/base/error.h"
 
@@ -29,11 +31,21 @@ class Text {
     begun_ = true;
     comments_ = comments;
     while (at_ != end_) {
+      line_begin_ = at_;
       skip_blanks();
       if (at_word()) return true;
       skip_line();
     }
     return false;
+  }
+  /// The whole line.
+  std::string_view whole_line() const {
+    const std::string_view rest = rest_of_line();
+    return {line_begin_, static_cast<std::size_t>(rest.data() + rest.size() - line_begin_)};
+  }
+  void skip_word() {
+    skip_blanks();
+    while (at_word() && !blank_[static_cast<unsigned char>(*at_)]) ++at_;
   }
   /// Whether the line has a further word that no comment begins with.
   bool more() {
@@ -88,6 +100,13 @@ class Text {
       at_ = end;
       return;
     }
+    if constexpr (std::is_floating_point_v<Number>)
+      if (code == std::errc::result_out_of_range && ends &&
+          std::abs(std::strtod(std::string(from, end).c_str(), nullptr)) < 1) {
+        value = 0;  // nearer to it than any number
+        at_ = end;
+        return;
+      }
     const char* word_end = at_;
     while (word_end != end_ && *word_end != '\n' && !blank_[static_cast<unsigned char>(*word_end)]) ++word_end;
     const std::string word = printable(std::string(at_, word_end), 40);
@@ -96,6 +115,7 @@ class Text {
   }
 
   const char* at_;
+  const char* line_begin_ = nullptr;
   const char* end_;
   std::string where_;
   std::string_view comments_;

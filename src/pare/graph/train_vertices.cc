@@ -67,7 +67,8 @@ VertexTrainer::VertexTrainer(const VertexTask& task, const TrainOptions& options
   if (!in_batches(options, ranks)) return;
   std::vector<int> fanouts = options.fanouts;
   if (fanouts.empty()) fanouts.assign(static_cast<std::size_t>(options.layers), 0);
-  sampler_ = std::make_unique<Sampler>(task.sampled_from, std::move(fanouts));
+  sampler_ = std::make_unique<Sampler>(task.sampled_from, std::move(fanouts),
+                                       options.model == Model::sage ? Gathers::means : Gathers::sums);
 }
 
 at::Tensor VertexTrainer::loss_of(const std::vector<std::int32_t>& part, std::uint64_t sample_seed) {
@@ -181,8 +182,9 @@ Run train_once(const VertexTask& task, const Split& split, const TrainOptions& o
       trainer.step();
     }
     times.push_back(watch.seconds());
-    if (!std::isfinite(loss)) throw Error("diverged", "training", "try a lower --rate");
     const auto validation = trainer.measure({&split.validation})[0];
+    if (!std::isfinite(loss) || !std::isfinite(validation.loss))
+      throw Error("diverged", "training", "try a lower --rate");
     run.curve.push_back({loss / static_cast<double>(n), validation.loss, validation.accuracy});
     progress.step();
     const bool loss_kept = validation.loss <= least_loss, accuracy_kept = validation.accuracy >= best_accuracy;

@@ -10,6 +10,23 @@
 namespace pare::graph {
 namespace {
 
+const std::vector<std::string> features_names{"attr_matrix", "x", "features", "feat"}, labels_names{"labels", "y"},
+    union_names{"graph_ids", "batch"};
+const std::string tags_name = "node_tags";
+
+/// Of a part of the split: by number, or marked. ogb calls the validation part "valid".
+std::vector<std::string> part_names(const std::string& part, const char* suffix) {
+  std::vector<std::string> out{part + suffix};
+  if (part == "val") out.push_back("valid" + std::string(suffix));
+  return out;
+}
+std::vector<std::string> part_names(const std::string& part) {
+  std::vector<std::string> out;
+  for (const char* suffix : {"_ids", "_idx", "_mask"})
+    for (std::string& name : part_names(part, suffix)) out.push_back(std::move(name));
+  return out;
+}
+
 /// Labels and tags beyond this are taken for a mistake: each would ask for an output or an input of its own.
 constexpr std::int64_t most_kinds = 1 << 16;
 
@@ -19,7 +36,9 @@ std::int32_t kinds_of(const std::vector<std::int32_t>& values) {
 
 void read_features(const Fields& fields, Graph& graph) {
   const std::int64_t vertices = graph.vertices();
-  const std::string key = fields.one_of({"attr_indptr", "attr_matrix", "x", "features", "feat"});
+  std::vector<std::string> names = features_names;
+  names.emplace_back("attr_indptr");
+  const std::string key = fields.one_of(names);
   if (key.empty()) return;
   if (key == "attr_indptr") {
     graph.sparse_features = fields.compressed_rows("attr_");
@@ -38,7 +57,7 @@ void read_features(const Fields& fields, Graph& graph) {
 }
 
 void read_labels(const Fields& fields, Graph& graph) {
-  const std::string key = fields.one_of({"labels", "y"});
+  const std::string key = fields.one_of(labels_names);
   if (key.empty()) return;
   graph.labels = fields.integers_in(key, -1, most_kinds, graph.vertices());
   graph.classes = kinds_of(graph.labels);
@@ -46,7 +65,7 @@ void read_labels(const Fields& fields, Graph& graph) {
 
 /// The vertices of one part of the split, named or marked.
 std::vector<std::int32_t> read_part(const Fields& fields, const std::string& part, const Graph& graph) {
-  const std::string key = fields.one_of({part + "_ids", part + "_idx", part + "_mask"});
+  const std::string key = fields.one_of(part_names(part));
   std::vector<std::int32_t> out;
   if (key.empty()) return out;
   if (key.ends_with("_mask")) {
@@ -85,7 +104,7 @@ void read_split(const Fields& fields, Graph& graph) {
 
 void read_union(const Fields& fields, Graph& graph) {
   const std::int64_t vertices = graph.vertices();
-  const std::string key = fields.one_of({"graph_ids", "batch"}), labels_key = "graph_labels";
+  const std::string key = fields.one_of(union_names), labels_key = "graph_labels";
   if (key.empty()) {
     if (fields.has(labels_key)) fields.fail(labels_key, "is there without 'graph_ids'");
     return;
@@ -109,13 +128,22 @@ void read_union(const Fields& fields, Graph& graph) {
 
 }  // namespace
 
+std::vector<std::string> names_by_vertex() {
+  std::vector<std::string> out{tags_name};
+  for (const auto& names : {features_names, labels_names, union_names})
+    out.insert(out.end(), names.begin(), names.end());
+  for (const char* part : {"train", "val", "test"})
+    for (std::string& name : part_names(part, "_mask")) out.push_back(std::move(name));
+  return out;
+}
+
 void read_vertex_data(const Fields& fields, Graph& graph) {
   read_features(fields, graph);
   read_labels(fields, graph);
   read_split(fields, graph);
   read_union(fields, graph);
-  if (fields.has("node_tags")) {
-    graph.tags = fields.integers_in("node_tags", 0, most_kinds, graph.vertices());
+  if (fields.has(tags_name)) {
+    graph.tags = fields.integers_in(tags_name, 0, most_kinds, graph.vertices());
     graph.tag_kinds = kinds_of(graph.tags);
   }
 }

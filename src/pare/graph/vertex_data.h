@@ -5,6 +5,9 @@
 
 namespace pare::graph {
 
+/// Arrays that have a row for each vertex: what they say of how many there are.
+std::vector<std::string> names_by_vertex();
+
 /// Features, labels, splits, and which small graph each vertex belongs to. The adjacency must have been read. Throws
 /// Error.
 void read_vertex_data(const Fields& fields, Graph& graph);

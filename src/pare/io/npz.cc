@@ -31,24 +31,38 @@ struct Directory {
   std::uint64_t offset = 0, bytes = 0, entries = 0;
 };
 
-class Zip {
- public:
-  Zip(std::string_view bytes, std::string where) : bytes_(bytes), where_(std::move(where)) {}
+}  // namespace
 
-  std::map<std::string, Array> arrays() const {
-    const std::vector<Member> members = this->members();
+class Npz::Zip {
+ public:
+  Zip(std::string_view bytes, std::string where) : bytes_(bytes), where_(std::move(where)) {
     std::uint64_t packed = 0, expanded = 0;
-    for (const Member& member : members) {
+    for (Member& member : read_members()) {
       packed += member.packed;  // neither sum can wrap: check() has bounded each part by the size of the file
       expanded += member.expanded;
       if (packed > bytes_.size()) fail("has members that overlap");
       if (expanded > most_bytes) fail(fmt::format("expands to more than the limit of {} bytes", most_bytes));
-    }
-    std::map<std::string, Array> out;
-    for (const Member& member : members) {
       const std::string name = member.name.substr(0, member.name.size() - 4);
-      if (!out.emplace(name, array(member)).second) fail(fmt::format("has two members '{}'", printable(name)));
+      if (!members_.emplace(name, std::move(member)).second) fail(fmt::format("has two members '{}'", printable(name)));
     }
+  }
+
+  const std::map<std::string, Member>& members() const { return members_; }
+
+  Array array(const Member& member) const {
+    const std::string where = fmt::format("{}, array '{}'", where_, printable(member.name));
+    if (load<std::uint32_t>(bytes_, member.offset) != local_magic) damaged();
+    // the local extra field differs from the directory's, so the data's place is only known here
+    const std::uint64_t start = member.offset + local_bytes + load<std::uint16_t>(bytes_, member.offset + 26) +
+                                load<std::uint16_t>(bytes_, member.offset + 28);
+    if (!inside(start, member.packed)) damaged();
+    const auto source =
+        open_source(bytes_.substr(start, member.packed), member.method == 0 ? Coding::stored : Coding::deflate, where);
+    Checked checked(*source);
+    Array out = read_npy(checked, member.expanded, where);
+    char more;
+    if (source->read(&more, 1) != 0) throw Error("expands to more bytes than it declares", where);
+    if (checked.crc != member.crc) throw Error("its checksum is wrong", where, "copy or download the file again");
     return out;
   }
 
@@ -91,7 +105,7 @@ class Zip {
     damaged();
   }
 
-  std::vector<Member> members() const {
+  std::vector<Member> read_members() const {
     const Directory all = directory();
     std::vector<Member> out;
     std::uint64_t at = all.offset;
@@ -148,23 +162,6 @@ class Zip {
       fail(fmt::format("its member '{}' declares a size that its packed bytes cannot have", shown));
   }
 
-  Array array(const Member& member) const {
-    const std::string where = fmt::format("{}, array '{}'", where_, printable(member.name));
-    if (load<std::uint32_t>(bytes_, member.offset) != local_magic) damaged();
-    // the local extra field differs from the directory's, so the data's place is only known here
-    const std::uint64_t start = member.offset + local_bytes + load<std::uint16_t>(bytes_, member.offset + 26) +
-                                load<std::uint16_t>(bytes_, member.offset + 28);
-    if (!inside(start, member.packed)) damaged();
-    const auto source =
-        open_source(bytes_.substr(start, member.packed), member.method == 0 ? Coding::stored : Coding::deflate, where);
-    Checked checked(*source);
-    Array out = read_npy(checked, member.expanded, where);
-    char more;
-    if (source->read(&more, 1) != 0) throw Error("expands to more bytes than it declares", where);
-    if (checked.crc != member.crc) throw Error("its checksum is wrong", where, "copy or download the file again");
-    return out;
-  }
-
   /// Takes the checksum of what passes through.
   struct Checked final : Source {
     explicit Checked(Source& from) : source(from) {}
@@ -179,7 +176,10 @@ class Zip {
 
   std::string_view bytes_;
   std::string where_;
+  std::map<std::string, Member> members_;
 };
+
+namespace {
 
 void put(std::string& out, std::uint64_t value, int bytes) {
   for (int i = 0; i < bytes; ++i, value >>= 8) out += static_cast<char>(value & 0xff);
@@ -187,8 +187,25 @@ void put(std::string& out, std::uint64_t value, int bytes) {
 
 }  // namespace
 
+Npz::Npz(std::string_view bytes, const std::string& where) : zip_(std::make_unique<const Zip>(bytes, where)) {}
+Npz::Npz(Npz&&) noexcept = default;
+Npz::~Npz() = default;
+
+std::vector<std::string> Npz::names() const {
+  std::vector<std::string> out;
+  for (const auto& [name, member] : zip_->members()) out.push_back(name);
+  return out;
+}
+
+bool Npz::has(const std::string& name) const { return zip_->members().contains(name); }
+
+Array Npz::array(const std::string& name) const { return zip_->array(zip_->members().at(name)); }
+
 std::map<std::string, Array> parse_npz(std::string_view bytes, const std::string& where) {
-  return Zip(bytes, where).arrays();
+  const Npz archive(bytes, where);
+  std::map<std::string, Array> out;
+  for (const std::string& name : archive.names()) out.emplace(name, archive.array(name));
+  return out;
 }
 
 std::map<std::string, Array> read_npz(const std::filesystem::path& path) {

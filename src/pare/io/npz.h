@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,7 +23,24 @@ struct Array {
 
 /// `where` names the file in errors. Throws Error for what is no sound array, and for pickled objects.
 Array parse_npy(std::string_view bytes, const std::string& where);
-/// All members, by name without ".npy". Throws Error for what is not a sound archive.
+/// An archive whose arrays are read when they are asked for: one that pare cannot read hurts nobody who needs another.
+class Npz {
+ public:
+  /// The bytes must outlive it. Throws Error for what is not a sound archive.
+  Npz(std::string_view bytes, const std::string& where);
+  Npz(Npz&&) noexcept;
+  ~Npz();
+
+  std::vector<std::string> names() const;  // without ".npy"
+  bool has(const std::string& name) const;
+  /// Of a name that it has. Throws Error for what is no sound array.
+  Array array(const std::string& name) const;
+
+ private:
+  class Zip;
+  std::unique_ptr<const Zip> zip_;
+};
+/// All members, by name without ".npy". Throws Error for what is not a sound archive of sound arrays.
 std::map<std::string, Array> read_npz(const std::filesystem::path& path);
 std::map<std::string, Array> parse_npz(std::string_view bytes, const std::string& where);
 /// The archive's bytes, members stored, not deflated; deterministic. Throws Error beyond 4 GiB.

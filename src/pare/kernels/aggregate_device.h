@@ -288,7 +288,7 @@ __global__ void most(Job job, int lanes) {
   for (std::int64_t e = edges.begin[place]; e < edges.begin[place + 1]; ++e) {
     const Values<V> value = load<V>(x + edges.column[e] * job.x.stride);
     for (int k = 0; k < V; ++k)
-      if (winner[k] < 0 || value.v[k] > greatest.v[k]) {
+      if (winner[k] < 0 || value.v[k] > greatest.v[k] || value.v[k] != value.v[k]) {
         greatest.v[k] = value.v[k];
         winner[k] = e;
       }

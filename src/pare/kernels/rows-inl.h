@@ -315,7 +315,8 @@ struct Ending {
     if (bias)
       for (int i = 0; i < NV; ++i) panel.v[i] = hn::Add(panel.v[i], floats.load(d, bias + i * hn::Lanes(d)));
     if (relu)
-      for (int i = 0; i < NV; ++i) panel.v[i] = hn::Max(panel.v[i], hn::Zero(d));
+      for (int i = 0; i < NV; ++i)  // NaN stays, which Max would not let
+        panel.v[i] = hn::IfThenZeroElse(hn::Lt(panel.v[i], hn::Zero(d)), panel.v[i]);
   }
 };
 
@@ -551,7 +552,8 @@ void most_rows(D d, const Job& job, std::int64_t first, std::int64_t last, const
       const auto* from = x + where.at(e) * job.x.stride;
       for (int i = 0; i < NV; ++i) {
         const auto value = Of().load(d, from + i * n);
-        const auto greater = e == begin ? hn::Eq(most.v[i], most.v[i]) : hn::Gt(value, most.v[i]);
+        const auto greater =
+            e == begin ? hn::Eq(most.v[i], most.v[i]) : hn::Or(hn::Gt(value, most.v[i]), hn::IsNaN(value));
         most.v[i] = hn::IfThenElse(greater, value, most.v[i]);
         index[i] = hn::IfThenElse(hn::RebindMask(whole, greater), hn::Set(whole, static_cast<std::int32_t>(e - begin)),
                                   index[i]);

@@ -73,7 +73,7 @@ float most_of(const Job& job, std::int64_t place, std::int64_t f) {
   std::int64_t winner = -1;
   each_edge(job.layout, job.layout.inter, place, [&](std::int64_t e, std::int64_t column) {
     const float value = load(job.x, column, f);
-    if (winner >= 0 && !(value > most)) return;
+    if (winner >= 0 && !(value > most) && !std::isnan(value)) return;
     most = value;
     winner = e;
   });

@@ -9,6 +9,7 @@
 #include "pare/base/error.h"
 #include "pare/base/parallel.h"
 #include "pare/graph/order.h"
+#include "pare/graph/fields.h"
 #include "pare/graph/parse.h"
 
 namespace pare::graph {
@@ -66,7 +67,7 @@ void arrays(std::string_view bytes) {
     array.bytes.resize(size);
     out[key] = std::move(array);
   }
-  must_be_sound(graph_of_arrays(std::move(out), 4096, "fuzz"));
+  must_be_sound(graph_of(Fields(std::move(out), 4096, "fuzz")));
 }
 
 void matrix_market(std::string_view bytes) { must_be_sound(parse_matrix_market(bytes, "fuzz")); }
