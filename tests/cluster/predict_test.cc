@@ -433,6 +433,20 @@ TEST(Predict, ShardedReplicasOfAPipeline) {
     EXPECT_LT(third.ranks[r].gradients_s, second.ranks[r].gradients_s);  // weights are not gathered behind them
     EXPECT_GT(third.ranks[r].gradients_s, 0);
   }
+  // gathered at a time, of 2 bytes each: a part and the next one, or without overlap one; the head is the largest
+  const auto gathered = [&](bool overlap) {
+    Strategy s{.data = 4, .batch = 32, .zero = 3};
+    s.overlap_gradients = overlap;
+    const double with = predict(t, s, cluster(1, 4)).ranks[0].memory.working_bytes;
+    s.zero = 0;
+    return with - predict(t, s, cluster(1, 4)).ranks[0].memory.working_bytes;
+  };
+  const auto of_part = [&](std::size_t kind) {
+    const Part part = t.parts({}).kinds[kind];
+    return 2 * (part.parameters + part.shared_parameters);
+  };
+  EXPECT_DOUBLE_EQ(gathered(false), std::max(of_part(0), of_part(2)));
+  EXPECT_DOUBLE_EQ(gathered(true), of_part(1) + std::max(of_part(0), of_part(2)));
   // a part of the replicas: the sums of the shards are summed over the groups that repeat them
   const auto [part, hybrid] = with(3, 2);
   EXPECT_DOUBLE_EQ(state_bytes_per_parameter(part, part.shards()), 2.0 / 2 + 4 + 12.0 / 2);

@@ -65,12 +65,15 @@ TEST(Topology, GroupsThatStraddleNodesTakeAsLongAsTheWidestOfThem) {
   for (const int devices : {2, 3, 4, 5, 6, 8})
     for (int stride = 1; stride <= 10; ++stride)
       for (int size = 2; size * stride <= 120; ++size) {
-        const Cluster c = cluster(120 / devices, devices, {});
-        if (c.devices() % (size * stride)) continue;
-        const double around = 1e9 * (size - 1) / size, expected = around * busiest(size, stride, c);
-        EXPECT_NEAR(seconds(CollectiveKind::all_gather, size, stride, c), expected, 1e-6 * (1 + expected))
-            << devices << " devices, size " << size << " stride " << stride;
-        straddling += devices % (size * stride) && size * stride % devices;
+        const bool straddles = devices % (size * stride) && size * stride % devices;
+        for (const Fabric& fabric : {Fabric{}, Fabric{Topology::fat_tree, 2, 1.5}, Fabric{Topology::fat_tree, 3, 8}}) {
+          const Cluster c = cluster(120 / devices, devices, fabric);
+          if (c.devices() % (size * stride) || (fabric.leaf_nodes > 0 && !straddles)) continue;
+          const double around = 1e9 * (size - 1) / size, expected = around * busiest(size, stride, c);
+          EXPECT_NEAR(seconds(CollectiveKind::all_gather, size, stride, c), expected, 1e-6 * (1 + expected))
+              << devices << " devices, size " << size << " stride " << stride << " leaf " << fabric.leaf_nodes;
+        }
+        straddling += straddles;
       }
   EXPECT_GT(straddling, 50);
   // {6, 7, 8} and {15, 16, 17} of 24 devices cross nodes; node 1 takes part in both

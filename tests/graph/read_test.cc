@@ -234,6 +234,9 @@ TEST(Npz, WhatIsKnownOfEdgesBesideTheirWeight) {
   EXPECT_EQ(dense(npz_of(several).adjacency), (Dense{{{1, 0}, 1.0f}}));
   EXPECT_EQ(dense(npz_of(both).adjacency), (Dense{{{1, 0}, 5.0f}}));
   EXPECT_EQ(dense(npz_of(one).adjacency), (Dense{{{1, 0}, 3.0f}}));
+  both["edge_weight"] = array(Floats{5, 6}, {1, 2});
+  EXPECT_EQ(io::error_of([&] { npz_of(both); }),
+            "g.npz, array 'edge_weight': has the shape [1, 2] where a vector is expected");
 }
 
 TEST(Npz, AnyArrayByVertexSaysHowManyThereAre) {
@@ -278,6 +281,15 @@ TEST(Npz, NumbersOfOtherTypes) {
             }),
             "g.npz, array 'labels': its element 2 is 0.5, no whole number (save it as an integer type)");
   EXPECT_EQ(npz_error([](Arrays& a) {
+              a["labels"] = array(std::vector<double>{0, 1, 0.99999999, 0});
+            }),
+            "g.npz, array 'labels': its element 2 is 0.99999999, no whole number (save it as an integer type)");
+  EXPECT_EQ(npz_error([](Arrays& a) {
+              a["labels"] = array(Floats{0, 1, 33554432, 0});
+            }),
+            "g.npz, array 'labels': its element 2 is 33554432, beyond what floats of its size count to (save it as an "
+            "integer type)");
+  EXPECT_EQ(npz_error([](Arrays& a) {
               a["labels"] = array(Floats{0, 1, NAN, 0});
             }),
             "g.npz, array 'labels': its element 2 is nan, no whole number (save it as an integer type)");
@@ -298,7 +310,7 @@ TEST(MatrixMarket, KindsAndSymmetries) {
 
 TEST(MatrixMarket, RefusesWithOneLine) {
   EXPECT_EQ(mtx_error(mtx("complex general", "1 1 0")),
-            "m.mtx, line 1: its field is 'complex', pare knows real, integer and pattern");
+            "m.mtx, line 1: its field is 'complex', pare knows real, integer, unsigned-integer and pattern");
   EXPECT_EQ(mtx_error("%%MatrixMarket matrix array real general\n1 1\n1\n"),
             "m.mtx, line 1: its format is 'array', pare knows coordinate (a sparse matrix)");
   EXPECT_EQ(mtx_error(mtx("real hermitian", "1 1 0")),
@@ -350,6 +362,14 @@ TEST(Edges, NamesSayWhichColumnsAreRead) {
   EXPECT_EQ(read("target\tsource\n1\t0\n"), read("0 1\n"));
   EXPECT_EQ(read("src;dst;kind;weight\n0;1;friend;2\n1;2;foe;0.5\n"), read("0 1 2\n1 2 0.5\n"));
   EXPECT_EQ(read("id1 id2 strength\n0 1 2\n"), read("0 1 2\n"));
+  EXPECT_EQ(read("target source # of a tool\n1 0\n"), read("0 1\n"));
+  // names before those that mean less, and what other columns hold
+  EXPECT_EQ(read("id,u,source,target\n7,8,0,1\n"), read("0 1\n"));
+  EXPECT_EQ(read("label,source,target\nClass 3,5,6\n\"Smith, John\",0,1\n\"\",2,3\n"), read("5 6\n0 1\n2 3\n"));
+  EXPECT_EQ(read("kind\tsource\ttarget\tyear\n\t5\t6\t2001\n"), read("5 6\n"));
+  EXPECT_EQ(read("source,target,comment,year\n0,1,,2001\n"), read("0 1\n"));
+  EXPECT_EQ(read("0,1,,\n"), read("0 1\n"));
+  EXPECT_EQ(read("0 1 # a,,b\n2 3 # ;;\n"), read("0 1\n2 3\n"));
 }
 
 TEST(Edges, RefusesWithOneLine) {
@@ -360,7 +380,7 @@ TEST(Edges, RefusesWithOneLine) {
   EXPECT_EQ(edges_error("0 1 2\n0 1\n"), "e.txt, line 2: has no weight, others have");
   EXPECT_EQ(edges_error("0 1\n0 1 2\n"), "e.txt, line 2: has a weight, others have none");
   EXPECT_EQ(edges_error("0 1 2 3\n"), "e.txt, line 1: has more than source, target and weight");
-  EXPECT_EQ(edges_error("0,,1\n"), "e.txt, line 1: has an empty field");
+  EXPECT_EQ(edges_error("0,,1\n"), "e.txt, line 1: has no target");
   EXPECT_EQ(edges_error("source,target,weight\n0,1,2\n0,1\n"), "e.txt, line 3: has no weight");
   EXPECT_EQ(edges_error("0 1 {'weight': 3}\n"),
             "e.txt, line 1: has a dictionary (write the list with networkx.write_weighted_edgelist)");

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <vector>
 
@@ -26,10 +27,13 @@ namespace {
 /// Where groups straddle the nodes' bounds: all of them, until they lie as the first ones again.
 Group widest_group(int size, int stride, const Cluster& c) {
   const std::int64_t span = 1LL * size * stride, per_node = c.devices_per_node;
-  const std::int64_t devices = std::max(span, std::min<std::int64_t>(c.devices(), std::lcm(span, per_node)));
+  const std::int64_t again = std::lcm(span, per_node * std::max(1, c.fabric.leaf_nodes));
+  const std::int64_t devices = std::max(span, std::min<std::int64_t>(c.devices(), again));
   Group widest{.size = size, .inside = 0, .nodes = 0};
   std::vector<int> crossing(static_cast<std::size_t>((devices + per_node - 1) / per_node), 0);  // groups, of a node
+  std::map<int, int> leaving;                                                                   // edges, of a leaf
   std::vector<std::size_t> nodes;
+  const auto leaf_of_node = [&](std::size_t node) { return c.leaf_of(static_cast<int>(node) * c.devices_per_node); };
   for (std::int64_t first = 0; first + span <= devices; first += span)
     for (std::int64_t begin = first; begin < first + stride; ++begin) {
       nodes.clear();
@@ -41,9 +45,15 @@ Group widest_group(int size, int stride, const Cluster& c) {
       }
       const auto count = static_cast<int>(nodes.size());
       if (std::pair(count, most) > std::pair(widest.nodes, widest.inside)) widest.nodes = count, widest.inside = most;
-      if (count > 1)
-        for (const std::size_t node : nodes) ++crossing[node];
+      if (count == 1) continue;
+      for (std::size_t i = 0; i < nodes.size(); ++i) {
+        ++crossing[nodes[i]];
+        const int leaf = leaf_of_node(nodes[i]);
+        if (leaf != leaf_of_node(nodes[(i + 1) % nodes.size()])) ++leaving[leaf];
+      }
     }
+  for (const auto& [leaf, edges] : leaving)
+    widest.climbs = std::max(widest.climbs, static_cast<double>(edges) / c.fabric.leaf_nodes);
   widest.sharing = std::max(1, *std::ranges::max_element(crossing));
   return widest;
 }
@@ -54,7 +64,9 @@ Group group_of(int size, int stride, const Cluster& c) {
   const int per_node = c.devices_per_node;
   const std::int64_t span = 1LL * size * stride;
   Group group{.size = size};
-  if ((per_node % stride == 0 || stride % per_node == 0) && (span % per_node == 0 || per_node % span == 0)) {
+  const bool regular =
+      (per_node % stride == 0 || stride % per_node == 0) && (span % per_node == 0 || per_node % span == 0);
+  if (regular) {
     group.inside = std::clamp(per_node / stride, 1, size);
     group.nodes = size / group.inside;
     group.sharing = std::min(stride, per_node);
@@ -63,6 +75,8 @@ Group group_of(int size, int stride, const Cluster& c) {
   }
   const int node_stride = std::max(1, stride / per_node);
   group.below = c.fabric.leaf_nodes > 0 ? std::clamp(c.fabric.leaf_nodes / node_stride, 1, group.nodes) : group.nodes;
+  // a ring leaves a leaf switch once
+  if (regular && group.below < group.nodes) group.climbs = static_cast<double>(group.sharing) / group.below;
   return group;
 }
 

@@ -22,8 +22,9 @@ CollectiveKind parse_collective(const std::string& name, const std::string& wher
 /// node's link at once.
 struct Group {
   int size = 1, inside = 1, nodes = 1;
-  int sharing = 1;  // groups of the same node whose transfers across nodes run together
-  int below = 1;    // of its nodes, those below one leaf switch
+  int sharing = 1;    // groups of the same node whose transfers across nodes run together
+  int below = 1;      // of its nodes, those below one leaf switch
+  double climbs = 0;  // edges of all their rings that leave a leaf switch, for each node below it
 };
 
 /// How far a message goes: inside a node, to a node below the same leaf switch, to one below another.

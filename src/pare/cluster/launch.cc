@@ -214,6 +214,7 @@ Json torchtitan(const Strategy& s, const Network& network) {
     const std::int64_t stages = 1LL * s.pipeline * s.chunks;
     if (s.chunks > 1 && network.depth() % stages == 0)
       o.give("--parallelism.pipeline_parallel_layers_per_stage", network.depth() / stages);
+    o.refuse(s.chunks > 1 && network.depth() % stages > 0, "takes chunks of one number of layers only");
   }
   o.give("--training.max_context_length", network.tokens());
   o.give("--training.num_tokens_per_microbatch_per_dp_rank", s.micro_batch * network.tokens());

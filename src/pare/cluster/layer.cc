@@ -75,6 +75,9 @@ class Builder {
     return out;
   }
 
+  /// Of a layer: attention, to an encoder too where there is one, and feed-forward.
+  int halves() const { return t_.encoder_tokens > 0 ? 3 : 2; }
+
   /// What experts compute, of all tokens.
   std::int64_t routed() const { return tokens() * std::max<std::int64_t>(1, t_.experts_per_token); }
 
@@ -160,9 +163,9 @@ Part Builder::layer() const {
     second.push_back(linear(n, t_.head_width * heads, h));
     append(core, attention(t_.encoder_tokens, false));
   }
-  const int halves = t_.encoder_tokens > 0 ? 3 : 2;
   std::vector<Operation> moving_parts{
-      moving(OperationKind::normalise, spread(n), h, halves), moving(OperationKind::residual, spread(n) * h, 1, halves),
+      moving(OperationKind::normalise, spread(n), h, halves()),
+      moving(OperationKind::residual, spread(n) * h, 1, halves()),
       moving(t_.gated ? OperationKind::gate : OperationKind::activation, routed() * inner)};
 
   append(moving_parts, unfused());
@@ -230,11 +233,9 @@ void Builder::add_tensor_communication(Part& part) const {
     int forward, backward;
   };
   const auto seen = static_cast<double>(t_.encoder_tokens * s_.micro_batch * t_.hidden);
-  std::vector<Sums> all_sums{{s_.gathered_width() * static_cast<double>(tokens() * t_.hidden), boundary_bytes(), 2, 2}};
-  if (t_.encoder_tokens > 0) {
-    all_sums[0].forward = all_sums[0].backward = 3;
-    all_sums.push_back({s_.gathered_width() * seen, s_.activation_width() * seen, 0, 1});
-  }
+  std::vector<Sums> all_sums{
+      {s_.gathered_width() * static_cast<double>(tokens() * t_.hidden), boundary_bytes(), halves(), halves()}};
+  if (t_.encoder_tokens > 0) all_sums.push_back({s_.gathered_width() * seen, s_.activation_width() * seen, 0, 1});
   const bool all = s_.tensor_overlap == TensorOverlap::all, beside = s_.tensor_overlap != TensorOverlap::none;
   const auto add = [](Work& work, CollectiveKind kind, double bytes, int count, bool hidden) {
     if (count > 0) work.communications.push_back({kind, bytes, Axis::tensor, count, hidden});

@@ -16,15 +16,11 @@ constexpr std::array<Protocol, 3> protocols{{{6.6 / 8.4, 0.6 / 3.4, 2.7 / 14, 0.
                                              {14 / 8.4, 1.9 / 3.4, 4.0 / 14, 1.25 / 3.4, 8.5 / 14, 0.92},
                                              {1, 1, 1, 4.0 / 3.4, 1, 1}}};
 
-/// How many times longer what goes across nodes takes when that part of it climbs over the leaves' uplinks.
-double uplinks(double climbing, const Cluster& c) { return std::max(1.0, climbing * c.fabric.oversubscription); }
-
-/// Of one device: what the slower of its links gives it while the other groups of its node use theirs. A ring leaves a
-/// leaf switch once.
+/// Of one device: what the slower of its links gives it while the other groups use theirs.
 double ring_bandwidth(const Group& group, const Cluster& c) {
   if (group.nodes == 1) return c.inside.bandwidth;
-  const double climbing = group.below < group.nodes ? 1.0 / group.below : 0;
-  return std::min(c.inside.bandwidth, c.across.bandwidth / group.sharing / uplinks(climbing, c));
+  const double busiest = std::max<double>(group.sharing, group.climbs * c.fabric.oversubscription);
+  return std::min(c.inside.bandwidth, c.across.bandwidth / busiest);
 }
 
 double all_to_all_s(double bytes, const Group& group, const Cluster& c) {
@@ -34,7 +30,9 @@ double all_to_all_s(double bytes, const Group& group, const Cluster& c) {
   const double turned = c.fabric.topology == Topology::rail ? far * (group.inside - 1) / group.inside : 0;
   const double inside = (each * (group.inside - 1) + turned) / c.inside.bandwidth;
   const double climbing = group.nodes > 1 ? double(group.nodes - group.below) / (group.nodes - 1) : 0;
-  const double across = far * group.inside * group.sharing / c.across.bandwidth * uplinks(climbing, c);
+  // what climbs over the leaves' uplinks takes longer
+  const double across =
+      far * group.inside * group.sharing / c.across.bandwidth * std::max(1.0, climbing * c.fabric.oversubscription);
   const double latency = group.nodes > 1 ? c.across.latency_s : c.inside.latency_s;
   return c.call_s + latency + std::max(inside, across);
 }

@@ -46,7 +46,8 @@ std::unique_ptr<Network> read_network(const std::filesystem::path& path, const N
   }
   if (!options.recipe.empty())
     throw UsageError("needs an ONNX network", "--recipe", "give the network it was made for");
-  const std::filesystem::path config = std::filesystem::is_directory(path) ? path / "config.json" : path;
+  std::error_code unknown;  // what is no folder is for read_file to refuse
+  const std::filesystem::path config = std::filesystem::is_directory(path, unknown) ? path / "config.json" : path;
   return parse_config(read_file(config, 1 << 24), config.string(), options);
 }
 

@@ -13,7 +13,8 @@ struct NetworkOptions {
   std::filesystem::path recipe;       // of an ONNX network; empty: none
 };
 
-/// An .onnx file, or a config.json as transformers writes it, or the folder that holds it. Throws Error naming what is missing or not known.
+/// An .onnx file, or a config.json as transformers writes it, or the folder that holds it. Throws Error naming what is
+/// missing or not known.
 std::unique_ptr<Network> read_network(const std::filesystem::path& path, const NetworkOptions& options = {});
 
 /// The second of them from its text.

@@ -59,9 +59,8 @@ std::string Fields::text(const std::string& key) const {
 }
 
 std::int64_t Fields::number(const std::string& key) const {
-  const io::Array& a = array(key);
-  if ((a.kind != 'i' && a.kind != 'u') || a.elements() != 1) fail(key, "is no single whole number");
-  return a.integers()[0];
+  if (array(key).elements() != 1) fail(key, "is no single whole number");
+  return all_integers(key)[0];
 }
 
 std::int64_t Fields::length(const std::string& key) const {
@@ -88,12 +87,19 @@ std::vector<std::int64_t> Fields::all_integers(const std::string& key) const {
 }
 
 std::vector<std::int64_t> Fields::whole_numbers(const std::string& key, const io::Array& a) const {
-  const std::vector<float> values = a.floats();
+  std::vector<double> values(a.elements());
+  if (a.item_bytes == 8)
+    a.bytes.copy(reinterpret_cast<char*>(values.data()), a.bytes.size());
+  else
+    std::ranges::copy(a.floats(), values.begin());
+  const double counts_to = a.item_bytes == 8 ? 0x1p53 : a.item_bytes == 4 ? 0x1p24 : 0x1p11;
   std::vector<std::int64_t> out(values.size());
   for (std::size_t i = 0; i < values.size(); ++i) {
-    constexpr float exact = 0x1p24f;  // what a float of 32 bits counts to
-    if (!(std::abs(values[i]) <= exact) || values[i] != std::floor(values[i]))
-      fail(key, fmt::format("its element {} is {}, no whole number", i, values[i]), "save it as an integer type");
+    const auto refuse = [&](const char* what) {
+      fail(key, fmt::format("its element {} is {}, {}", i, values[i], what), "save it as an integer type");
+    };
+    if (std::abs(values[i]) > counts_to) refuse("beyond what floats of its size count to");
+    if (!(values[i] == std::floor(values[i]))) refuse("no whole number");
     out[i] = static_cast<std::int64_t>(values[i]);
   }
   return out;
@@ -140,12 +146,11 @@ std::vector<bool> Fields::mask(const std::string& key, std::int64_t count) const
   return out;
 }
 
-Adjacency Fields::compressed_rows(const std::string& prefix) const {
+Adjacency Fields::compressed_rows(const std::string& prefix, bool square) const {
   const std::string starts = prefix + "indptr", indices = prefix + "indices", data = prefix + "data",
                     shape_key = prefix + "shape";
-  const bool square = !has(shape_key) && prefix != "attr_";  // an adjacency, where nothing is said
   const std::vector<std::int64_t> shape =
-      square ? std::vector(2, std::max<std::int64_t>(0, length(starts) - 1)) : integers(shape_key);
+      square && !has(shape_key) ? std::vector(2, std::max<std::int64_t>(0, length(starts) - 1)) : integers(shape_key);
   if (shape.size() != 2 || shape[0] < 0 || shape[1] < 0) fail(shape_key, "is not two counts of rows and columns");
   for (const std::int64_t extent : shape) check_vertices(static_cast<std::uint64_t>(extent), file_bytes_, where_);
   Adjacency a;

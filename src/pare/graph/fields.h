@@ -40,8 +40,9 @@ class Fields {
   /// Whether the array is a vector of `count` booleans, or of 0 and 1; throws Error otherwise.
   std::vector<bool> mask(const std::string& key, std::int64_t count) const;
 
-  /// <prefix>indptr, indices, data (may be missing: ones), shape, checked; sorted, equal entries added up.
-  Adjacency compressed_rows(const std::string& prefix) const;
+  /// <prefix>indptr, indices, data (may be missing: ones), shape (may be missing where it is `square`), checked;
+  /// sorted, equal entries added up.
+  Adjacency compressed_rows(const std::string& prefix, bool square = false) const;
 
  private:
   /// Of floats that are.

@@ -33,7 +33,7 @@ Banner read_banner(const Text& text) {
   if (object != "matrix") refuse("object", object, "matrix");
   if (format != "coordinate") refuse("format", format, "coordinate (a sparse matrix)");
   if (field != "pattern" && field != "real" && field != "double" && field != "integer" && field != "unsigned-integer")
-    refuse("field", field, "real, integer and pattern");
+    refuse("field", field, "real, integer, unsigned-integer and pattern");
   Banner banner{.pattern = field == "pattern"};
   if (symmetry == "symmetric")
     banner.symmetry = Symmetry::symmetric;

@@ -45,12 +45,13 @@ Adjacency from_ends(const Fields& fields, const std::vector<std::int64_t>& rows,
   return from_edges(vertices, vertices, std::move(edges));
 }
 
-/// The array with a weight for each edge, or "". edge_attr of several columns, or beside edge_weight, is something else
-/// that is known of edges.
-std::string weights_of(const Fields& fields) {
-  for (const char* key : {"edge_weight", "edge_attr"})
-    if (fields.has(key) && (fields.array(key).shape.size() < 2 || fields.array(key).shape[1] == 1)) return key;
-  return "";
+/// The array with a weight for each edge, or "". edge_attr of several columns, or beside weights by name, is something
+/// else that is known of edges.
+std::string weights_of(const Fields& fields, const std::vector<std::string>& names) {
+  const std::string key = fields.one_of(names), attribute = "edge_attr";
+  if (!key.empty() || !fields.has(attribute)) return key;
+  const auto& shape = fields.array(attribute).shape;
+  return shape.size() < 2 || shape[1] == 1 ? attribute : "";
 }
 
 /// How many vertices a list of edges speaks of: said so, or else what features and labels say, or the largest number.
@@ -74,7 +75,7 @@ std::int64_t count_vertices(const Fields& fields, const std::vector<std::int64_t
 Adjacency read_lists(const Fields& fields, const std::string& from_key, const std::string& to_key) {
   const auto from = fields.integers(from_key), to = fields.integers(to_key);
   const std::int64_t vertices = count_vertices(fields, from, to);
-  return from_ends(fields, to, to_key, from, from_key, fields.has("data") ? "data" : weights_of(fields), vertices);
+  return from_ends(fields, to, to_key, from, from_key, weights_of(fields, {"edge_weight", "data"}), vertices);
 }
 
 /// edge_index [2, edges]: sources, then targets.
@@ -86,7 +87,7 @@ Adjacency read_edge_index(const Fields& fields) {
   const auto half = ends.begin() + both.shape[1];
   const std::vector<std::int64_t> from(ends.begin(), half), to(half, ends.end());
   const std::int64_t vertices = count_vertices(fields, from, to);
-  return from_ends(fields, to, key, from, key, weights_of(fields), vertices);
+  return from_ends(fields, to, key, from, key, weights_of(fields, {"edge_weight"}), vertices);
 }
 
 /// What scipy.sparse.save_npz writes.
@@ -118,7 +119,7 @@ Adjacency read_scipy(const Fields& fields) {
 }
 
 Adjacency read_adjacency(const Fields& fields) {
-  if (fields.has("adj_indptr")) return fields.compressed_rows("adj_");
+  if (fields.has("adj_indptr")) return fields.compressed_rows("adj_", true);
   if (fields.has("format") || (fields.has("indptr") && fields.has("indices"))) return read_scipy(fields);
   if (fields.has("edge_index")) return read_edge_index(fields);
   if (fields.has("src_li")) return read_lists(fields, "src_li", "dst_li");

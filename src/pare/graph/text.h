@@ -17,11 +17,9 @@ namespace pare::graph {
 
 class Text {
  public:
-  /// `separators` part words beside blanks and tabs.
-  Text(std::string_view bytes, std::string where, std::string_view separators = "")
+  Text(std::string_view bytes, std::string where)
       : at_(bytes.data()), end_(bytes.data() + bytes.size()), where_(std::move(where)) {
     for (const char c : {' ', '\t', '\r', '\v', '\f'}) blank_[static_cast<unsigned char>(c)] = true;
-    for (const char c : separators) blank_[static_cast<unsigned char>(c)] = true;
     if (bytes.starts_with("\xef\xbb\xbf")) at_ += 3;  // the mark some editors begin UTF-8 with
   }
 
@@ -42,10 +40,6 @@ class Text {
   std::string_view whole_line() const {
     const std::string_view rest = rest_of_line();
     return {line_begin_, static_cast<std::size_t>(rest.data() + rest.size() - line_begin_)};
-  }
-  void skip_word() {
-    skip_blanks();
-    while (at_word() && !blank_[static_cast<unsigned char>(*at_)]) ++at_;
   }
   /// Whether the line has a further word that no comment begins with.
   bool more() {
@@ -68,9 +62,18 @@ class Text {
   float real(const char* what) {
     double value = 0;
     take(value, what, "number");
-    const auto out = static_cast<float>(value);
-    if (!std::isfinite(out)) fail(fmt::format("its {} is {}, not finite as a float", what, value));
-    return out;
+    return finite(value, what);
+  }
+  /// The same out of a word of the line.
+  std::int64_t whole_of(std::string_view word, const char* what) const {
+    std::int64_t value = 0;
+    read(word, value, what, "whole number");
+    return value;
+  }
+  float real_of(std::string_view word, const char* what) const {
+    double value = 0;
+    read(word, value, what, "number");
+    return finite(value, what);
   }
 
   std::uint64_t line() const { return line_; }
@@ -80,6 +83,11 @@ class Text {
 
  private:
   bool at_word() const { return at_ != end_ && *at_ != '\n' && comments_.find(*at_) == std::string_view::npos; }
+  float finite(double value, const char* what) const {
+    const auto out = static_cast<float>(value);
+    if (!std::isfinite(out)) fail(fmt::format("its {} is {}, not finite as a float", what, value));
+    return out;
+  }
   void skip_blanks() {
     while (at_ != end_ && blank_[static_cast<unsigned char>(*at_)]) ++at_;
   }
@@ -92,26 +100,28 @@ class Text {
   template <class Number>
   void take(Number& value, const char* what, const char* kind) {
     skip_blanks();
-    if (at_ == end_ || *at_ == '\n') fail(fmt::format("has no {}", what));
-    const char* from = at_ + (*at_ == '+' && end_ - at_ > 1 && at_[1] != '-' ? 1 : 0);
-    const auto [end, code] = std::from_chars(from, end_, value);
-    const bool ends = end == end_ || *end == '\n' || blank_[static_cast<unsigned char>(*end)];
-    if (code == std::errc() && ends) {
-      at_ = end;
-      return;
-    }
-    if constexpr (std::is_floating_point_v<Number>)
-      if (code == std::errc::result_out_of_range && ends &&
-          std::abs(std::strtod(std::string(from, end).c_str(), nullptr)) < 1) {
-        value = 0;  // nearer to it than any number
-        at_ = end;
-        return;
-      }
     const char* word_end = at_;
     while (word_end != end_ && *word_end != '\n' && !blank_[static_cast<unsigned char>(*word_end)]) ++word_end;
-    const std::string word = printable(std::string(at_, word_end), 40);
-    if (code == std::errc::result_out_of_range && ends) fail(fmt::format("its {} '{}' is out of range", what, word));
-    fail(fmt::format("its {} '{}' is no {}", what, word, kind));
+    read({at_, word_end}, value, what, kind);
+    at_ = word_end;
+  }
+
+  template <class Number>
+  void read(std::string_view word, Number& value, const char* what, const char* kind) const {
+    if (word.empty()) fail(fmt::format("has no {}", what));
+    const char* end = word.data() + word.size();
+    const char* from = word.data() + (word.size() > 1 && word[0] == '+' && word[1] != '-' ? 1 : 0);
+    const auto [reached, code] = std::from_chars(from, end, value);
+    if (code == std::errc() && reached == end) return;
+    const bool beyond = code == std::errc::result_out_of_range && reached == end;
+    if constexpr (std::is_floating_point_v<Number>)
+      if (beyond && std::abs(std::strtod(std::string(from, end).c_str(), nullptr)) < 1) {
+        value = 0;  // nearer to it than any number
+        return;
+      }
+    const std::string shown = printable(std::string(word), 40);
+    if (beyond) fail(fmt::format("its {} '{}' is out of range", what, shown));
+    fail(fmt::format("its {} '{}' is no {}", what, shown, kind));
   }
 
   const char* at_;

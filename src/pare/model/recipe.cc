@@ -223,7 +223,8 @@ void write_recipe(const std::filesystem::path& folder, const Recipe& recipe) {
 }
 
 Recipe read_recipe(const std::filesystem::path& path) {
-  const std::filesystem::path json = std::filesystem::is_directory(path) ? path / "recipe.json" : path;
+  std::error_code unknown;  // what is no folder is for read_file to refuse
+  const std::filesystem::path json = std::filesystem::is_directory(path, unknown) ? path / "recipe.json" : path;
   const auto numbers_for = [&](const std::string& hash) {
     const std::filesystem::path beside = json.parent_path() / numbers_file;
     std::string bytes = read_file(beside);
