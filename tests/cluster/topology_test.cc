@@ -76,6 +76,8 @@ TEST(Topology, GroupsThatStraddleNodesTakeAsLongAsTheWidestOfThem) {
         straddling += straddles;
       }
   EXPECT_GT(straddling, 50);
+  // of 4 stages of 4 devices, the first and the last add up the words' gradients: {0, 12} to {3, 15}
+  EXPECT_EQ(group_of(2, 12, 4, cluster(2, 8, {})).sharing, 4);
   // {6, 7, 8} and {15, 16, 17} of 24 devices cross nodes; node 1 takes part in both
   const Group three = group_of(3, 1, cluster(3, 8, {}));
   EXPECT_EQ((std::array{three.size, three.inside, three.nodes, three.sharing}), (std::array{3, 2, 2, 2}));

@@ -25,7 +25,7 @@ CollectiveKind parse_collective(const std::string& name, const std::string& wher
 namespace {
 
 /// Where groups straddle the nodes' bounds: all of them, until they lie as the first ones again.
-Group widest_group(int size, int stride, const Cluster& c) {
+Group widest_group(int size, int stride, int beginning, const Cluster& c) {
   const std::int64_t span = 1LL * size * stride, per_node = c.devices_per_node;
   const std::int64_t again = std::lcm(span, per_node * std::max(1, c.fabric.leaf_nodes));
   const std::int64_t devices = std::max(span, std::min<std::int64_t>(c.devices(), again));
@@ -35,7 +35,7 @@ Group widest_group(int size, int stride, const Cluster& c) {
   std::vector<std::size_t> nodes;
   const auto leaf_of_node = [&](std::size_t node) { return c.leaf_of(static_cast<int>(node) * c.devices_per_node); };
   for (std::int64_t first = 0; first + span <= devices; first += span)
-    for (std::int64_t begin = first; begin < first + stride; ++begin) {
+    for (std::int64_t begin = first; begin < first + beginning; ++begin) {
       nodes.clear();
       int inside = 0, most = 0;
       for (std::int64_t device = begin; device < begin + span; device += stride) {
@@ -60,7 +60,9 @@ Group widest_group(int size, int stride, const Cluster& c) {
 
 }  // namespace
 
-Group group_of(int size, int stride, const Cluster& c) {
+Group group_of(int size, int stride, const Cluster& c) { return group_of(size, stride, stride, c); }
+
+Group group_of(int size, int stride, int beginning, const Cluster& c) {
   const int per_node = c.devices_per_node;
   const std::int64_t span = 1LL * size * stride;
   Group group{.size = size};
@@ -69,9 +71,9 @@ Group group_of(int size, int stride, const Cluster& c) {
   if (regular) {
     group.inside = std::clamp(per_node / stride, 1, size);
     group.nodes = size / group.inside;
-    group.sharing = std::min(stride, per_node);
+    group.sharing = std::min(beginning, per_node);
   } else {
-    group = widest_group(size, stride, c);
+    group = widest_group(size, stride, beginning, c);
   }
   const int node_stride = std::max(1, stride / per_node);
   group.below = c.fabric.leaf_nodes > 0 ? std::clamp(c.fabric.leaf_nodes / node_stride, 1, group.nodes) : group.nodes;

@@ -34,5 +34,7 @@ Distance distance(int from, int to, const Cluster& cluster);
 /// The groups of `size` ranks that lie `stride` apart; where they do not all lie in the nodes alike, that in most
 /// nodes, which the others wait for.
 Group group_of(int size, int stride, const Cluster& cluster);
+/// The same where not all of the `stride` devices begin a group, but so many first ones.
+Group group_of(int size, int stride, int beginning, const Cluster& cluster);
 
 }  // namespace pare::cluster

@@ -273,10 +273,10 @@ double Predictor::tied_embedding_s(int rank) const {
     if (shared_parameters(r) > 0) having.push_back(r);
   if (having.size() < 2 || shared_parameters(rank) == 0) return 0;
   const auto others = static_cast<int>(having.size()) - 1;
-  const int stride = s_.replicas() * s_.tensor * ((having.back() - having.front()) / others);
+  const int width = s_.replicas() * s_.tensor, stride = width * ((having.back() - having.front()) / others);
   const int slowest = *std::ranges::max_element(having, {}, [&](int r) { return link_slowness(r); });
   return collective_s(CollectiveKind::all_reduce, bytes_of(s_.gradients) * shared_parameters(rank),
-                      group_of(others + 1, stride, c_), slowest);
+                      group_of(others + 1, stride, width, c_), slowest);
 }
 
 Outline Predictor::outline() {
