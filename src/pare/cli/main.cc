@@ -20,7 +20,8 @@ using namespace pare;
 void add_global_options(CLI::App& app, cli::Global& global) {
   app.add_flag("--json", global.json, "one JSON document on stdout and nothing else");
   app.add_option("-o,--output", global.output, "folder for study.json and artefacts");
-  app.add_option("--threads", global.threads, "threads (default: all cores, or OMP_NUM_THREADS)")->check(CLI::Range(1, 4096));
+  app.add_option("--threads", global.threads, "threads (default: all cores, or OMP_NUM_THREADS)")
+      ->check(CLI::Range(1, 4096));
   app.add_option("--seed", global.seed, "of everything random")
       ->check([](const std::string& said) { return said.starts_with('-') ? said + " is below 0" : ""; })
       ->capture_default_str();

@@ -8,8 +8,8 @@
 
 #include "pare/base/error.h"
 #include "pare/base/parallel.h"
-#include "pare/graph/order.h"
 #include "pare/graph/fields.h"
+#include "pare/graph/order.h"
 #include "pare/graph/parse.h"
 
 namespace pare::graph {
