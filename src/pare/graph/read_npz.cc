@@ -48,7 +48,7 @@ Adjacency from_ends(const Fields& fields, const std::vector<std::int64_t>& rows,
 /// The array with a weight for each edge, or "". edge_attr of several columns, or beside weights by name, is something
 /// else that is known of edges.
 std::string weights_of(const Fields& fields, const std::vector<std::string>& names) {
-  const std::string key = fields.one_of(names), attribute = "edge_attr";
+  std::string key = fields.one_of(names), attribute = "edge_attr";
   if (!key.empty() || !fields.has(attribute)) return key;
   const auto& shape = fields.array(attribute).shape;
   return shape.size() < 2 || shape[1] == 1 ? attribute : "";
