@@ -240,6 +240,9 @@ void Builder::add_tensor_communication(Part& part) const {
   const auto add = [](Work& work, CollectiveKind kind, double bytes, int count, bool hidden) {
     if (count > 0) work.communications.push_back({kind, bytes, Axis::tensor, count, hidden});
   };
+  // sums of gradients run beside the gradients of weights where those follow at once
+  const bool split = s_.pipeline_order().splits_backward(), hidden = split ? all : beside;
+  Work& summed = beside && !split ? part.weight : part.backward;
   for (const Sums& s : all_sums) {
     const int gathered = std::max(s.forward, s.backward);  // inputs
     const auto forward = [&](Work& work, int left_out) {
@@ -249,10 +252,6 @@ void Builder::add_tensor_communication(Part& part) const {
     };
     forward(part.forward, 0);
     if (s_.recompute == Recompute::full) forward(part.backward, stops_early() ? 1 : 0);
-    // sums of gradients run beside the gradients of weights where those follow at once
-    const bool split = s_.pipeline_order().splits_backward();
-    Work& summed = beside && !split ? part.weight : part.backward;
-    const bool hidden = split ? all : beside;
     if (!s_.sequence_parallel) {
       add(summed, CollectiveKind::all_reduce, s.outcomes, s.backward, hidden);
       continue;
