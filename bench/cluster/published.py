@@ -26,7 +26,8 @@ from description import get_key, set_key
 PARE = next((a for a in sys.argv[1:] if not a.startswith("-")), None) or sys.exit(__doc__)
 WANTED = [a for a in sys.argv[1:] if not a.startswith("-")][1:]
 ASSETS = pathlib.Path(os.environ.get("PARE_ASSETS") or sys.exit("PARE_ASSETS is not set")) / "cluster"
-CLUSTERS = pathlib.Path(__file__).parents[2] / "clusters"
+HERE = pathlib.Path(__file__).parent
+CLUSTERS = HERE.parents[1] / "clusters"
 
 
 class Run:
@@ -71,9 +72,23 @@ def zero_bubble_runs():
                   int(row["gpus"]), widths, options, memory_gib=float(row["memory_gb"]) * 1e9 / 1024**3)
 
 
-def runs_of(*prefixes, gpu="", precision=""):
+def jean_zay_runs():
+    """BLOOM's search for a topology (bigscience-workshop/bigscience at 9e64edec2, train/tr11-176B-ml/chronicles-prequel.md):
+    Megatron-DeepSpeed under CUDA_LAUNCH_BLOCKING=1, gradients of bf16 summed in float32. From the day the nodes were mended;
+    rows whose layers do not divide evenly are left out. The first day's topologies are fitted."""
+    for row in csv.DictReader((HERE / "jean_zay.csv").open()):
+        network = network_config(row | {"sequence": 2048, "vocabulary": 250880})
+        widths = {key: int(row[key]) for key in ("data", "tensor", "pipeline", "micro_batch", "batch")}
+        gradients = "fp32" if row["precision"] == "bf16" else "fp16"
+        yield Run(row["id"], row["use"], float(row["iteration_s"]), network, int(row["gpus"]), widths,
+                  ["--recompute", "full", "--plain-attention", "--launch-blocking", "--tensor-overlap", "none", "--zero", "1",
+                   "--gather-after-step", "--precision", row["precision"], "--gradients", gradients],
+                  memory_gib=float(row["memory_gb"]) if row["memory_gb"] else None)
+
+
+def runs_of(*prefixes, gpu="", precision="", table=ASSETS / "runs.csv"):
     def made():
-        for row in csv.DictReader((ASSETS / "runs.csv").open()):
+        for row in csv.DictReader(table.open()):
             if not row["id"].startswith(prefixes) or gpu not in row["gpu"] or precision not in row["precision"]:
                 continue
             yield run_of(row)
@@ -82,10 +97,12 @@ def runs_of(*prefixes, gpu="", precision=""):
 
 def run_of(row):
     widths = {key: int(row[key]) for key in ("data", "tensor", "pipeline", "batch")}
-    old = row["id"].startswith(("narayanan", "korthikanti", "megatron2020"))
+    old = row["id"].startswith(("narayanan", "korthikanti", "megatron2020", "mt-nlg"))
     options = ["--plain-attention"] if old else ["--no-dropout"]
     if old:
         overlap = "weights" if row["id"].startswith("korthikanti") else "none"
+    elif row["id"].startswith("llama3"):
+        overlap = "weights"
     else:  # torchtitan's runs overlap where they say so, those of Transformer Engine always
         overlap = "none" if row["id"].startswith("titan") and "asynchronous" not in row["notes"] else "all"
     options += ["--tensor-overlap", overlap]
@@ -184,6 +201,12 @@ GROUPS = {
     "fp8": lambda: Group("nemo, bridge fp8", runs_of("nemo", "bridge"), "dgx-h100.toml", TRANSFORMER_ENGINE,
                          ["device.pass_us"]),
     "titan": lambda: Group("titan", runs_of("titan"), "h100-hbm2e.toml", {}, []),
+    # 40.5 Gb/s on the bus of an all-reduce over four nodes, as the source measured it (experiments/bandwidth); vTrain's launches
+    "jean-zay": lambda: Group("BLOOM on Jean Zay", jean_zay_runs, "dgx-a100-80gb.toml",
+                              {"across.bandwidth_gb_s": 5.06, "device.host_us": 55}, ["across.bandwidth_gb_s"]),
+    "mt-nlg": lambda: Group("MT-NLG", runs_of("mt-nlg", table=HERE / "other_runs.csv"), "dgx-a100-80gb.toml", {}, []),
+    "llama3": lambda: Group("Llama 3.1 405B", runs_of("llama3", table=HERE / "other_runs.csv"), "dgx-h100.toml",
+                            TRANSFORMER_ENGINE, []),
     "zero-bubble": lambda: Group("zero bubble", zero_bubble_runs, "dgx-a100-80gb.toml", {},
                                  ["device.matrix_efficiency", "device.pass_us"]),
 }

@@ -123,6 +123,19 @@ TEST(Machine, EfficiencyOfAttention) {
   EXPECT_THROW(parse_cluster(head + "attention_backward = 1.5\n" + nodes, "m"), Error);
 }
 
+// Products of heads whose width is no multiple of 8 run as fast as those in float32.
+TEST(Machine, WidthsOfHeadsThatTensorCoresRefuse) {
+  Cluster c = cluster(1, 8);
+  c.device.float32_flops = 20e12;
+  const auto rate = [&](std::int64_t width, Precision precision) {
+    const Operation o{OperationKind::scores, Direction::forward, {64, 2048, 2048, width}, precision};
+    return flops(o) / DescribedCosts(c).operation_s(o);
+  };
+  EXPECT_DOUBLE_EQ(rate(225, Precision::float16), rate(225, Precision::float32));
+  EXPECT_DOUBLE_EQ(rate(108, Precision::bfloat16), rate(108, Precision::float32));
+  EXPECT_GT(rate(112, Precision::float16), 2 * rate(112, Precision::float32));
+}
+
 // Recomputation that stops early leaves a layer's last product out, and its sum over tensor ranks; not where something
 // behind it needs its outcome: dropout's mask, the weights of experts, a normalisation (BERT).
 TEST(Predict, EarlyStop) {
@@ -365,6 +378,25 @@ TEST(Predict, OneDeviceIsTheSumOfItsOperations) {
   EXPECT_EQ(p.exposed_communication_s(), 0);
   const auto candidate = to_candidate(t, s, c, p);
   EXPECT_NEAR(candidate.cost("flop_utilisation")->value, 1, 1e-9);
+}
+
+// The host's time to launch comes on top where it waits for every kernel, and nothing runs beside another.
+TEST(Predict, AHostThatWaits) {
+  const Transformer t = gpt(1024, 4, 16);
+  Strategy s{.tensor = 2, .pipeline = 2, .batch = 8, .tensor_overlap = TensorOverlap::all};
+  Cluster c = cluster(1, 4);
+  const auto takes = [&](double host_s) {
+    c.device.host_s = host_s;
+    return predict(t, s, c).batch_time_s;
+  };
+  const double ahead = takes(0), host = takes(2) - takes(1);
+  EXPECT_DOUBLE_EQ(takes(1e-7), ahead);
+  s.launch_blocking = true;
+  const double waiting = takes(0);
+  EXPECT_GT(waiting, ahead);
+  EXPECT_NEAR(takes(1), waiting + host, 1e-9 * host);
+  s.tensor_overlap = TensorOverlap::none;
+  EXPECT_DOUBLE_EQ(takes(0), waiting);
 }
 
 TEST(Predict, EqualStagesAndFreeLinksHaveThePipelinesBubble) {

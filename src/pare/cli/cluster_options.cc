@@ -58,6 +58,8 @@ void add_training(CLI::App& verb, TrainingOptions& options) {
   verb.add_flag("--eager", options.eager,
                 "normalisation, rotary positions and gates run kernel by kernel, as eager PyTorch does");
   verb.add_flag("--plain-loss", options.plain_loss, "the loss is torch's cross-entropy of float32 logits");
+  verb.add_flag("--launch-blocking", options.launch_blocking,
+                "the host waits for every kernel, as under CUDA_LAUNCH_BLOCKING=1: its own time comes on top");
   verb.add_flag("--no-overlap", options.no_overlap,
                 "no gradients are summed or weights gathered while something computes");
   verb.add_option("--tensor-overlap", options.tensor_overlap,
@@ -89,7 +91,8 @@ cluster::Strategy StrategyOptions::strategy() const {
 void TrainingOptions::put_into(cluster::Strategy& s) const {
   using cluster::Precision;
   s.flash_attention = !plain_attention;
-  s.overlap_gradients = !no_overlap;
+  s.launch_blocking = launch_blocking;
+  s.overlap_gradients = !no_overlap && !launch_blocking;
   s.tensor_overlap = cluster::parse_tensor_overlap(tensor_overlap);
   s.gathers_per_layer = gathers_per_layer;
   s.scatter_gather = !no_scatter_gather;

@@ -22,7 +22,8 @@ void add_workload(CLI::App& verb, ClusterWorkload& workload);
 struct TrainingOptions {
   std::string precision = "bf16", weights, gradients = "fp32", tensor_overlap = "weights", fp8_scaling = "delayed";
   bool plain_attention = false, no_overlap = false, no_scatter_gather = false, eager = false, no_dropout = false;
-  bool early_stop = false, cast_weights = false, plain_loss = false, post_validation = false, gather_after_step = false;
+  bool early_stop = false, cast_weights = false, plain_loss = false, post_validation = false, gather_after_step = false,
+       launch_blocking = false;
   int gathers_per_layer = 1;
 
   /// Throws UsageError for an unknown name.

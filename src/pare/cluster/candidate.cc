@@ -35,6 +35,7 @@ study::Candidate to_candidate(const Network& t, const Strategy& s, const Cluster
                   {"gather_beside", s.gather_beside},
                   {"gathers_per_layer", s.gathers_per_layer},
                   {"scatter_gather", s.scatter_gather},
+                  {"launch_blocking", s.launch_blocking},
                   {"post_validation", s.post_validation}};
   if (s.precision == Precision::float8) out.decision["fp8_scaling"] = name(s.scaling);
   if (c.slow_device >= 0) out.decision["slow_device"] = {c.slow_device, c.slow_device_factor};

@@ -43,7 +43,6 @@ struct Groups {
 struct WorkTime {
   double compute_s = 0, communication_s = 0;  // on the device; communication: what is not hidden
   double host_s = 0;                          // to launch it all
-  double total_s() const { return std::max(compute_s + communication_s, host_s); }
 
   WorkTime& operator+=(const WorkTime& other) {
     compute_s += other.compute_s;
@@ -70,6 +69,12 @@ class Predictor {
   struct PartTime {
     WorkTime forward, backward, weight;
   };
+
+  /// The host runs ahead of the device, or waits for each of its kernels.
+  double total_s(const WorkTime& w) const {
+    const double device = w.compute_s + w.communication_s;
+    return s_.launch_blocking ? device + w.host_s : std::max(device, w.host_s);
+  }
 
   /// A slow device holds up its tensor group, and with it the whole stage of its replica, which the others wait for.
   double slowness(int rank) const {
@@ -125,7 +130,7 @@ WorkTime Predictor::work_s(const Work& work, double across_factor) const {
   for (const Communication& m : work.communications) {
     const Group& group = groups_.along(m.axis);
     const double each = costs_.collective_s(m.kind, m.bytes, group) * (group.nodes > 1 ? across_factor : 1);
-    (m.hidden ? hidden : time.communication_s) += m.count * each;
+    (m.hidden && !s_.launch_blocking ? hidden : time.communication_s) += m.count * each;
     launches += launches_of_collective * m.count;
   }
   // both slow down while they share the device
@@ -141,7 +146,7 @@ std::vector<std::size_t> Predictor::starts(int stages) const {
   std::vector<double> times;
   for (const int kind : parts_.order) {
     const PartTime& time = times_[static_cast<std::size_t>(kind)];
-    times.push_back(time.forward.total_s() + time.backward.total_s() + time.weight.total_s());
+    times.push_back(total_s(time.forward) + total_s(time.backward) + total_s(time.weight));
   }
   return balanced_starts(times, stages);
 }
@@ -308,10 +313,10 @@ Outline Predictor::outline() {
       activity.communication_s += s_.micro_batches() * w->communication_s;
     }
     if (pipeline.splits_backward()) {
-      o.times.push_back({forward.total_s() + overhead, backward.total_s() + overhead, weight.total_s() + overhead});
+      o.times.push_back({total_s(forward) + overhead, total_s(backward) + overhead, total_s(weight) + overhead});
     } else {
       backward += weight;
-      o.times.push_back({forward.total_s() + overhead, backward.total_s() + overhead, 0});
+      o.times.push_back({total_s(forward) + overhead, total_s(backward) + overhead, 0});
     }
     const int next = stage + 1 < pipeline.stages() ? pipeline.rank(stage + 1) : rank;
     o.transfer_s.push_back(stage_transfer_s(rank, next, chunk.back()->boundary_bytes));

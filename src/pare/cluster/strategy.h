@@ -57,6 +57,7 @@ struct Strategy {
   TensorOverlap tensor_overlap = TensorOverlap::weights;
   bool gather_beside = true;     // weights that ZeRO 1 and 2 gather again arrive while the next batch begins
   int gathers_per_layer = 1;     // of ZeRO stage 3: one of all weights (FSDP), or one of each tensor (DeepSpeed)
+  bool launch_blocking = false;  // the host waits for every kernel (CUDA_LAUNCH_BLOCKING): nothing runs beside another
   bool post_validation = false;  // ranks of a pipeline step without waiting for each other (Qi et al. 2024, section 4)
   bool scatter_gather = true;    // each tensor rank sends its part to the next stage
 
