@@ -8,18 +8,16 @@ import csv
 import itertools
 import json
 import math
-import os
-import pathlib
 import statistics
 import subprocess
 import sys
 import tempfile
 
 from description import get_key, set_key
+from folders import ASSETS, CLUSTERS
 
 PARE = sys.argv[1]
-ASSETS = pathlib.Path(os.environ.get("PARE_ASSETS") or sys.exit("PARE_ASSETS is not set")) / "cluster"
-DESCRIPTION = (pathlib.Path(__file__).parents[2] / "clusters" / "dgx-a100-40gb.toml").read_text()
+DESCRIPTION = (CLUSTERS / "dgx-a100-40gb.toml").read_text()
 # github.com/NVIDIA/nccl, src/graph/tuning.cc; NVLink each way; 8 ports of 200 Gb/s
 START = {"nodes.call_us": 8.4, "inside.latency_us": 3.4, "inside.bandwidth_gb_s": 300, "across.latency_us": 14,
          "across.bandwidth_gb_s": 200}

@@ -22,12 +22,10 @@ import tempfile
 
 import zero_bubble
 from description import get_key, set_key
+from folders import ASSETS, CLUSTERS, HERE
 
 PARE = next((a for a in sys.argv[1:] if not a.startswith("-")), None) or sys.exit(__doc__)
 WANTED = [a for a in sys.argv[1:] if not a.startswith("-")][1:]
-ASSETS = pathlib.Path(os.environ.get("PARE_ASSETS") or sys.exit("PARE_ASSETS is not set")) / "cluster"
-HERE = pathlib.Path(__file__).parent
-CLUSTERS = HERE.parents[1] / "clusters"
 
 
 class Run:

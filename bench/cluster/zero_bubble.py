@@ -9,7 +9,6 @@ import csv
 import functools
 import json
 import math
-import os
 import pathlib
 import statistics
 import subprocess
@@ -17,10 +16,9 @@ import sys
 import tempfile
 
 from description import set_key
+from folders import ASSETS, CLUSTERS
 
 PARE = sys.argv[1]
-ASSETS = pathlib.Path(os.environ.get("PARE_ASSETS") or sys.exit("PARE_ASSETS is not set")) / "cluster"
-CLUSTERS = pathlib.Path(__file__).parents[2] / "clusters"
 SCHEDULES = {"1F1B": "1f1b", "1F1B-I": "interleaved", "ZB-1p": "zb-1p", "ZB-2p": "zb-2p", "ZB-V": "zb-v"}
 RATES = {"1f1b": "1f1b", "interleaved": "1f1b_interleaved", "zb-h1": "zb_h1", "zb-h2": "zb_h2", "zb-1p": "zb_1p",
          "zb-2p": "zb_2p"}
