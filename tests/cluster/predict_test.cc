@@ -1,140 +1,14 @@
-#include "pare/cluster/predict.h"
-
 #include <gtest/gtest.h>
 
-#include <array>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "pare/base/error.h"
 #include "pare/cluster/events.h"
 #include "pare/cluster/profile.h"
+#include "round_figures.h"
 
 namespace pare::cluster {
 namespace {
-
-constexpr double gib = 1024.0 * 1024 * 1024;
-
-constexpr const char* machine = R"(
-[device]
-name = "round figures"
-matrix_tflops = 100
-memory_gib = 80
-memory_gb_s = 2000
-[nodes]
-count = 1
-devices = 8
-[inside]
-latency_us = 1
-bandwidth_gb_s = 300
-)";
-
-Cluster cluster(int nodes, int devices) {
-  Cluster c = parse_cluster(machine, "machine");
-  c.nodes = nodes;
-  c.devices_per_node = devices;
-  return c;
-}
-
-Transformer gpt(std::int64_t hidden, std::int64_t layers, std::int64_t heads, std::int64_t sequence = 2048) {
-  Transformer t;
-  t.name = "gpt";
-  t.hidden = hidden;
-  t.layers = layers;
-  t.heads = t.kv_heads = heads;
-  t.head_width = hidden / heads;
-  t.feed_forward = 4 * hidden;
-  t.vocabulary = 51200;
-  t.sequence = t.positions = sequence;
-  return t;
-}
-
-// Korthikanti et al. 2022, figure 1, as Calculon tabulates it: GiB of state and of activations on the first rank, the
-// latter with tensor parallelism alone and with sequence parallelism and selective recomputation; 18 bytes a parameter,
-// no embedding.
-TEST(Memory, PublishedFigures) {
-  struct Row {
-    std::int64_t hidden, layers, heads;
-    int pipeline, chunks, micro_batch;
-    double state, without, with;
-  };
-  for (const Row& row :
-       {Row{6144, 48, 64, 1, 1, 4, 45.5625, 59.25, 9.5625}, Row{12288, 96, 96, 8, 3, 1, 45.5625, 66.84375, 12.3515625},
-        Row{20480, 105, 128, 35, 3, 1, 31.640625, 114.0234375, 23.076171875},
-        Row{25600, 128, 160, 64, 1, 1, 32.958984375, 131.25, 26.5625}}) {
-    const Transformer t = gpt(row.hidden, row.layers, row.heads);
-    Strategy s{.tensor = 8, .pipeline = row.pipeline, .micro_batch = row.micro_batch, .flash_attention = false};
-    s.batch = row.micro_batch * 4 * row.pipeline;
-    s.chunks = row.chunks;
-    s.schedule = row.chunks > 1 ? Schedule::interleaved : Schedule::one_f_one_b;
-    const double layers = static_cast<double>(row.layers) / row.pipeline;
-    const double in_flight = peak_in_flight(s.pipeline_order(), 0);
-    EXPECT_DOUBLE_EQ(
-        layers * static_cast<double>(t.layer_matrix_parameters()) / 8 * state_bytes_per_parameter(s, s.shards()) / gib,
-        row.state);
-    EXPECT_DOUBLE_EQ(in_flight * layers * layer_activation_bytes(t, s) / gib, row.without);
-    s.sequence_parallel = true;
-    s.recompute = Recompute::selective;
-    EXPECT_DOUBLE_EQ(in_flight * layers * layer_activation_bytes(t, s) / gib, row.with);
-  }
-}
-
-double flops_of(const Work& work) {
-  double sum = 0;
-  for (const Operation& o : work.operations) sum += o.count * flops(o);
-  return sum;
-}
-
-// Of LLaMA 3 8 B, what torchtitan's checkpointing by operator keeps of a token and layer, in 16 bits: the input, the
-// first of every two products (queries, values, the feed-forward's first and last) and attention's outcome.
-TEST(Memory, CheckpointingByOperator) {
-  Transformer t = gpt(4096, 32, 32, 8192);
-  t.kv_heads = 8;
-  t.feed_forward = 14336;
-  t.gated = true;
-  t.dropout = false;
-  Strategy s{.micro_batch = 2, .batch = 2, .recompute = Recompute::operators};
-  const double tokens = 2 * 8192;
-  EXPECT_DOUBLE_EQ(layer_activation_bytes(t, s), 2 * tokens * (4096 + 4096 + 1024 + 4096 + 14336 + 4096));
-  // keys, attention's projection and the gate's second product run once more
-  const auto backward_flops = [&](Recompute recompute) {
-    s.recompute = recompute;
-    return flops_of(t.parts(s).kinds[1].backward);
-  };
-  EXPECT_DOUBLE_EQ(backward_flops(Recompute::operators) - backward_flops(Recompute::none),
-                   2 * tokens * 4096 * (1024 + 4096 + 14336));
-}
-
-// Without a figure of its own attention reaches what products do at best.
-TEST(Machine, EfficiencyOfAttention) {
-  const std::string head =
-      "[device]\nmatrix_tflops = 100\nmemory_gib = 80\nmemory_gb_s = 2000\nmatrix_efficiency = 0.6\n";
-  const std::string nodes = "[nodes]\ncount = 1\ndevices = 8\n[inside]\nlatency_us = 1\nbandwidth_gb_s = 300\n";
-  EXPECT_DOUBLE_EQ(parse_cluster(head + nodes, "m").device.attention_efficiency, 0.6);
-  const Cluster c = parse_cluster(
-      head + "attention_efficiency = 0.4\nattention_backward = 0.8\nattention_half_keys = 100\n" + nodes, "m");
-  const auto reached = [&](OperationKind kind, Direction direction, std::int64_t keys) {
-    const Operation o{kind, direction, {64, 2048, keys, 128}};
-    return flops(o) / DescribedCosts(c).operation_s(o) / 1e14;
-  };
-  EXPECT_NEAR(reached(OperationKind::attention, Direction::forward, 100), 0.4 / 2, 1e-9);
-  EXPECT_NEAR(reached(OperationKind::causal, Direction::forward, 200), 0.4 / 2, 1e-9);
-  EXPECT_NEAR(reached(OperationKind::causal, Direction::backward, 1800), 0.4 * 0.8 * 0.9, 1e-9);
-  EXPECT_THROW(parse_cluster(head + "attention_backward = 1.5\n" + nodes, "m"), Error);
-}
-
-// Products of heads whose width is no multiple of 8 run as fast as those in float32.
-TEST(Machine, WidthsOfHeadsThatTensorCoresRefuse) {
-  Cluster c = cluster(1, 8);
-  c.device.float32_flops = 20e12;
-  const auto rate = [&](std::int64_t width, Precision precision) {
-    const Operation o{OperationKind::scores, Direction::forward, {64, 2048, 2048, width}, precision};
-    return flops(o) / DescribedCosts(c).operation_s(o);
-  };
-  EXPECT_DOUBLE_EQ(rate(225, Precision::float16), rate(225, Precision::float32));
-  EXPECT_DOUBLE_EQ(rate(108, Precision::bfloat16), rate(108, Precision::float32));
-  EXPECT_GT(rate(112, Precision::float16), 2 * rate(112, Precision::float32));
-}
 
 // Recomputation that stops early leaves a layer's last product out, and its sum over tensor ranks; not where something
 // behind it needs its outcome: dropout's mask, the weights of experts, a normalisation (BERT).
@@ -226,55 +100,6 @@ TEST(Predict, WeightsCastBeforeTheyAreGathered) {
   EXPECT_DOUBLE_EQ(predict(t, s, c).ranks[0].memory.state_bytes, state);
 }
 
-// Two bytes and four of a logit, or three of torch's copies in float32.
-TEST(Memory, Losses) {
-  const Transformer t = gpt(1024, 4, 16);
-  Strategy s{.batch = 1};
-  const double logits = 2048.0 * 51200;
-  EXPECT_DOUBLE_EQ(t.parts(s).kinds[2].logit_bytes, 6 * logits);
-  s.fused_loss = false;
-  EXPECT_DOUBLE_EQ(t.parts(s).kinds[2].logit_bytes, 12 * logits);
-}
-
-// Parameters as transformers counts them.
-TEST(Transformer, Parameters) {
-  const auto parse = [](const char* text) { return parse_transformer(text, "config.json"); };
-  EXPECT_EQ(parse(R"({"model_type": "gpt2", "n_embd": 768, "n_layer": 12, "n_head": 12, "vocab_size": 50257,
-                      "n_positions": 1024})")
-                .parameters(),
-            124439808);
-  EXPECT_EQ(parse(R"({"model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32,
-                      "intermediate_size": 11008, "vocab_size": 32000, "max_position_embeddings": 4096})")
-                .parameters(),
-            6738415616);
-  EXPECT_EQ(parse(R"({"model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32,
-                      "num_key_value_heads": 8, "intermediate_size": 14336, "vocab_size": 128256,
-                      "max_position_embeddings": 8192})")
-                .parameters(),
-            8030261248);
-}
-
-TEST(Transformer, Perceptron) {
-  const Transformer t = parse_transformer(
-      R"({"model_type": "mlp", "hidden_size": 100, "num_hidden_layers": 3, "vocab_size": 10})", "mlp");
-  // three layers with their biases; the head's normalisation and matrix
-  EXPECT_EQ(t.parameters(), 3 * (100 * 100 + 100) + 2 * 100 + 10 * 100);
-  EXPECT_DOUBLE_EQ(t.model_flops(), 6 * (3 * 100 * 100 + 10 * 100));
-  EXPECT_THROW(check({.tensor = 2, .batch = 2}, t, cluster(1, 2)), UsageError);
-  EXPECT_THROW(parse_transformer(R"({"model_type": "mlp", "hidden_size": 100, "vocab_size": 10})", "mlp"), Error);
-}
-
-// What replicas hold and what tensor ranks share adds up to the network: of a layer all but the normalisations and the
-// biases of the two sums are shared.
-TEST(Parts, ParametersOfTensorRanks) {
-  const Transformer t = gpt(1024, 4, 16);
-  const Strategy one{.batch = 1}, two{.tensor = 2, .batch = 1};
-  const double whole = 4.0 * 1024 + 2 * 1024;
-  const double all = t.parts(one).at(1).parameters;
-  EXPECT_EQ(all, static_cast<double>(t.layer_parameters()));
-  EXPECT_EQ(t.parts(two).at(1).parameters, whole + (all - whole) / 2);
-}
-
 TEST(Events, AreWhatAPredictionAsksFor) {
   const Transformer t = gpt(1024, 4, 16);
   const Cluster c = cluster(1, 8);
@@ -291,61 +116,6 @@ TEST(Events, AreWhatAPredictionAsksFor) {
     less.operations.erase(key);
     EXPECT_THROW(predict(t, s, c, ProfiledCosts(less, c)), Error) << key;
   }
-}
-
-// 72 B s l h^2 (1 + s / 6h + V / 12 l h), Narayanan et al. 2021, section 5.1 (there 96, with recomputation).
-TEST(Transformer, Flops) {
-  const Transformer t = gpt(4096, 36, 32);
-  const double h = 4096, l = 36, s = 2048, v = 51200;
-  EXPECT_NEAR(t.model_flops() / (72 * s * l * h * h * (1 + s / (6 * h) + v / (12 * l * h))), 1, 1e-12);
-}
-
-TEST(Transformer, BiasesThatAConfigurationAdds) {
-  const auto parameters = [](const std::string& more) {
-    return parse_transformer(R"({"model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 32,
-      "num_attention_heads": 32, "num_key_value_heads": 8, "intermediate_size": 14336, "vocab_size": 128256,
-      "max_position_embeddings": 8192)" +
-                                 more + "}",
-                             "config.json")
-        .parameters();
-  };
-  const std::int64_t plain = parameters("");
-  EXPECT_EQ(plain, 8030261248);
-  EXPECT_EQ(parameters(R"(, "attention_bias": true)") - plain, 327680);
-  EXPECT_EQ(parameters(R"(, "mlp_bias": true)") - plain, 1048576);
-  EXPECT_EQ(parameters(R"(, "attention_bias": false, "mlp_bias": null)"), plain);
-  EXPECT_THROW(parse_transformer(R"({"model_type": "gpt2", "n_embd": 768, "n_layer": 12, "n_head": 12,
-                   "vocab_size": 50257, "n_positions": 1024, "add_cross_attention": true})",
-                                 "config.json"),
-               Error);
-}
-
-TEST(Transformer, RefusesBadFiles) {
-  for (
-      const char* text :
-      {"", "[]", "{}", R"({"model_type": "rwkv"})", R"({"model_type": "gpt2", "n_embd": 768})",
-       R"({"model_type": "gpt2", "n_embd": -1, "n_layer": 12, "n_head": 12, "vocab_size": 9, "n_positions": 4})",
-       R"({"model_type": "gpt2", "n_embd": 100, "n_layer": 1, "n_head": 12, "vocab_size": 9, "n_positions": 4})",
-       R"({"model_type": "gpt2", "n_embd": 1e300, "n_layer": 1, "n_head": 12, "vocab_size": 9, "n_positions": 4})",
-       R"({"model_type": "gpt2", "n_embd": 99999999999999999999, "n_layer": 1, "n_head": 1, "vocab_size": 9, "n_positions": 4})",
-       R"({"model_type": "gpt2", "n_embd": 16777216, "n_layer": 16777216, "n_head": 1, "vocab_size": 9, "n_positions": 4})"})
-    EXPECT_THROW(parse_transformer(text, "config.json"), Error) << text;
-}
-
-TEST(Machine, RefusesBadFiles) {
-  const std::string good = machine;
-  EXPECT_NO_THROW(parse_cluster(good, "machine"));
-  const auto changed = [&](const std::string& from, const std::string& to) {
-    std::string text = good;
-    return text.replace(text.find(from), from.size(), to);
-  };
-  for (const std::string& text :
-       {std::string(), changed("matrix_tflops = 100", ""), changed("matrix_tflops = 100", "matrix_tflops = -1"),
-        changed("matrix_tflops = 100", "matrix_tflops = nan"),
-        changed("matrix_tflops = 100", "matrix_tflops = \"fast\""), changed("memory_gib", "memory_gb"),
-        changed("bandwidth_gb_s = 300", "bandwidth_gb_s = 0"), changed("count = 1", "count = 2"),
-        changed("count = 1", "count = 1.5"), changed("[inside]", "[within]"), good + "[more]\n", changed("= 100", "=")})
-    EXPECT_THROW(parse_cluster(text, "machine"), Error) << text;
 }
 
 TEST(Strategy, RefusesWhatDoesNotDivide) {
@@ -514,20 +284,6 @@ TEST(Predict, VeeComesBackToItsFirstRank) {
   for (const Interval& sums : o.gradients) EXPECT_EQ(sums.end_s, 0);  // nothing is shared with another rank
 }
 
-TEST(Memory, WhatIsComputedAgainWaitsForItsWeights) {
-  const Transformer t = gpt(2048, 32, 16);
-  for (const Schedule schedule : {Schedule::zb_h1, Schedule::zb_h2}) {
-    const Strategy s{.pipeline = 4, .batch = 64, .schedule = schedule, .recompute = Recompute::full};
-    Strategy kept = s;
-    kept.recompute = Recompute::none;
-    const double layer = layer_activation_bytes(t, kept), input = layer_activation_bytes(t, s);
-    const int depth = schedule == Schedule::zb_h2 ? 2 : 1;
-    const double held = depth == 2 ? 7 : 4, waiting = 1 + 2 * depth;  // on the third rank, whose eight layers are alike
-    const auto p = predict(t, s, cluster(1, 4));
-    EXPECT_NEAR(p.ranks[2].memory.activation_bytes / (8 * (held * input + waiting * layer)), 1, 1e-12);
-  }
-}
-
 TEST(Predict, TraceHoldsEveryPass) {
   const Transformer t = gpt(1024, 4, 16);
   const Strategy s{.data = 2, .tensor = 2, .pipeline = 2, .batch = 16, .schedule = Schedule::zb_h1};
@@ -542,13 +298,6 @@ TEST(Predict, TraceHoldsEveryPass) {
   }
   EXPECT_EQ(passes, 2 * 8 * 3);
   EXPECT_NEAR(last, 1e6 * p.batch_time_s, 0.01);
-}
-
-TEST(Groups, OfNodesThatTheyDoNotFill) {
-  const Group all = group_of(12, 1, cluster(2, 8));
-  EXPECT_EQ((std::array{all.size, all.inside, all.nodes}), (std::array{12, 8, 2}));
-  const Group far = group_of(3, 4, cluster(2, 8));
-  EXPECT_EQ((std::array{far.size, far.inside, far.nodes, far.sharing}), (std::array{3, 2, 2, 4}));
 }
 
 // Of 24 devices in nodes of 8, tensor groups of 3 and replicas of 6 lie across nodes, and so do some messages between
@@ -626,20 +375,6 @@ TEST(Predict, AStragglerHoldsItsStageUp) {
   EXPECT_LT(after, 2 * before);
 }
 
-// Of two experts on two of eight replicas each has four copies, which share its optimizer's state.
-TEST(Memory, ExpertsAreSharedByThoseThatHoldThem) {
-  Transformer t = gpt(1024, 4, 16);
-  t.experts = 2;
-  const Strategy s{.data = 8, .expert = 2, .batch = 8, .zero = 1};
-  EXPECT_DOUBLE_EQ(state_bytes_per_parameter(s, s.expert_shards()), 6 + 12.0 / 4);
-  const Parts all = t.parts(s);
-  double expected = 0;
-  for (std::size_t i = 0; i < all.order.size(); ++i)
-    expected += all.at(i).parameters * (6 + 12.0 / 8) + all.at(i).expert_parameters * (6 + 12.0 / 4);
-  expected += all.kinds[0].shared_parameters * (6 + 12.0 / 8);
-  EXPECT_NEAR(predict(t, s, cluster(1, 8)).ranks[0].memory.state_bytes / expected, 1, 1e-12);
-}
-
 // One micro-batch, nothing hidden: stage 2 sums what stage 1 does, experts or not, and with
 // shards of one replica there is nothing to share.
 TEST(Predict, StagesOfZeroSumTheSameGradients) {
@@ -704,14 +439,6 @@ TEST(Predict, WithoutAPipelineAllSchedulesAreTheSame) {
     EXPECT_DOUBLE_EQ(predict(t, s, c).batch_time_s, plain.batch_time_s) << name(schedule);
     EXPECT_DOUBLE_EQ(predict(t, s, c).peak_bytes(), plain.peak_bytes()) << name(schedule);
   }
-}
-
-TEST(Memory, OneReplicaGathersNothing) {
-  const Transformer t = gpt(1024, 8, 16);
-  const auto peak = [&](int zero) {
-    return predict(t, Strategy{.batch = 8, .zero = zero}, cluster(1, 1)).peak_bytes();
-  };
-  for (const int zero : {1, 2, 3}) EXPECT_DOUBLE_EQ(peak(zero), peak(0));
 }
 
 TEST(Predict, StagesWithoutParameters) {
