@@ -141,7 +141,8 @@ def run_of(row):
         most = layers // pipeline if pipeline > 1 else 1
         chunks = [v for v in range(1, most + 1) if layers % (v * pipeline) == 0]
     recompute = {"full": ["full"], "none": ["none"], "": ["none", "full"],
-                 "selective (per operator)": ["operators"]}.get(row["recompute"], ["selective"])
+                 "selective (per operator)": ["operators"],
+                 "none or selective (not published)": ["none"]}.get(row["recompute"], ["selective"])
     choices = []
     for b, v, r in itertools.product(micro, chunks, recompute):
         if v > 1 and (per_replica // b) % pipeline:  # refused by Megatron-LM at the time

@@ -31,6 +31,17 @@ std::string joined(const study::Json& list) {
   return fmt::format("{}", fmt::join(list.get<std::vector<std::string>>(), " "));
 }
 
+/// Weights as torchtitan keeps and gathers them.
+Strategy wide(Strategy s) {
+  s.weights = Precision::float32;
+  s.cast_weights = true;
+  return s;
+}
+
+study::Json torchtitan_cannot(const Strategy& s) {
+  return launch(wide(s), *network(), cluster())["torchtitan"]["cannot"];
+}
+
 TEST(Launch, ThreeDimensions) {
   const Strategy s{.data = 4,
                    .tensor = 4,
@@ -89,7 +100,7 @@ TEST(Launch, HybridSharding) {
   EXPECT_THAT(joined(made["torchtitan"]["flags"]),
               HasSubstr("--parallelism.data_parallel_replicate_degree 4 --parallelism.data_parallel_shard_degree 8 "
                         "--parallelism.fsdp_reshard_after_forward always"));
-  EXPECT_TRUE(made["torchtitan"]["cannot"].empty());
+  EXPECT_TRUE(torchtitan_cannot(s).empty());
 }
 
 TEST(Launch, UnevenStagesAreLaidOut) {
@@ -106,7 +117,7 @@ TEST(Launch, ShardedReplicasOfAPipeline) {
   const Strategy s{.data = 16, .pipeline = 2, .micro_batch = 1, .batch = 64, .zero = 3};
   const auto made = launch(s, *network(), cluster());
   EXPECT_THAT(joined(made["torchtitan"]["flags"]), HasSubstr("fsdp_reshard_after_forward always"));
-  EXPECT_TRUE(made["torchtitan"]["cannot"].empty());
+  EXPECT_TRUE(torchtitan_cannot(s).empty());
   EXPECT_THAT(joined(made["megatron_lm"]["cannot"]), HasSubstr("for every micro-batch"));
   EXPECT_THAT(joined(made["deepspeed"]["cannot"]), HasSubstr("ZeRO 0 and 1 only"));
 }
@@ -120,7 +131,7 @@ TEST(Launch, InterleavedGroups) {
   s.batch = 3;
   made = launch(s, *network(), cluster());
   EXPECT_THAT(joined(made["megatron_lm"]["cannot"]), HasSubstr("fewer micro-batches"));
-  EXPECT_TRUE(made["torchtitan"]["cannot"].empty());
+  EXPECT_TRUE(torchtitan_cannot(s).empty());
   s.batch = 16;
   made = launch(s, *network(), cluster());
   EXPECT_THAT(joined(made["megatron_lm"]["flags"]), Not(HasSubstr("group-size-per")));
@@ -134,7 +145,7 @@ TEST(Launch, ZeroBubble) {
   EXPECT_THAT(joined(made["megatron_lm"]["cannot"]), HasSubstr("no zb-v"));
   EXPECT_THAT(joined(made["megatron_lm"]["flags"]), Not(HasSubstr("virtual")));
   EXPECT_THAT(joined(made["torchtitan"]["flags"]), HasSubstr("pipeline_parallel_schedule ZBVZeroBubble"));
-  EXPECT_TRUE(made["torchtitan"]["cannot"].empty());
+  EXPECT_TRUE(torchtitan_cannot(s).empty());
   s.schedule = Schedule::zb_2p;
   s.chunks = 1;
   s.post_validation = true;
@@ -147,6 +158,47 @@ TEST(Launch, ZeroBubble) {
   EXPECT_THAT(joined(launch(s, *network(), cluster())["megatron_zero_bubble"]["cannot"]), HasSubstr("split"));
 }
 
+TEST(Launch, WhatWeightsAndGradientsAreKeptIn) {
+  Strategy s{.data = 32, .batch = 64};
+  EXPECT_THAT(joined(launch(s, *network(), cluster())["torchtitan"]["cannot"]), HasSubstr("keeps weights in float32"));
+  const auto apart = launch(wide(s), *network(), cluster());
+  for (const char* one : {"megatron_lm", "deepspeed"})
+    EXPECT_THAT(joined(apart[one]["cannot"]), HasSubstr("keeps weights in the type of the products"));
+  // DeepSpeed refuses other gradients where no ZeRO keeps weights in float32
+  const auto deepspeed = [&] { return joined(launch(s, *network(), cluster())["deepspeed"]["cannot"]); };
+  EXPECT_THAT(deepspeed(), HasSubstr("where ZeRO is off"));
+  s.gradients = Precision::bfloat16;
+  EXPECT_THAT(deepspeed(), Not(HasSubstr("where ZeRO is off")));
+  s.gradients = Precision::float32;
+  s.zero = 1;
+  EXPECT_THAT(deepspeed(), Not(HasSubstr("where ZeRO is off")));
+  s.precision = s.weights = Precision::float16;
+  EXPECT_THAT(joined(launch(s, *network(), cluster())["megatron_lm"]["flags"]),
+              HasSubstr("--accumulate-allreduce-grads-in-fp32"));
+}
+
+// Megatron-LM drops out a tenth unless told otherwise, which llamas do not.
+TEST(Launch, DropoutOfTheNetwork) {
+  const Strategy s{.data = 32, .batch = 64};
+  const auto flags = [&](const char* type) {
+    return joined(launch(s, *network(type), cluster())["megatron_lm"]["flags"]);
+  };
+  EXPECT_THAT(flags("llama"), HasSubstr("--hidden-dropout 0"));
+  EXPECT_THAT(flags("gpt2"), Not(HasSubstr("--hidden-dropout 0")));
+}
+
+TEST(Launch, Environment) {
+  Strategy s{.data = 16, .tensor = 2, .batch = 64};
+  auto made = launch(s, *network(), cluster());
+  EXPECT_EQ(made["megatron_lm"]["environment"]["CUDA_DEVICE_MAX_CONNECTIONS"], "1");
+  EXPECT_FALSE(made.contains("environment"));
+  s.launch_blocking = true;
+  s.zero = 2;
+  made = launch(s, *network(), cluster());
+  EXPECT_FALSE(made["megatron_lm"].contains("environment"));
+  EXPECT_EQ(made["environment"]["CUDA_LAUNCH_BLOCKING"], "1");
+}
+
 TEST(Launch, SaysWhatAFrameworkCannot) {
   const Strategy s{.data = 16, .pipeline = 2, .micro_batch = 1, .batch = 64, .schedule = Schedule::zb_h1};
   const auto made = launch(s, *network(), cluster());
@@ -155,7 +207,8 @@ TEST(Launch, SaysWhatAFrameworkCannot) {
   EXPECT_THAT(joined(made["deepspeed"]["cannot"]), HasSubstr("no schedule of pipelines but 1F1B"));
   const Strategy experts{.data = 32, .expert = 8, .micro_batch = 1, .batch = 64};
   const auto mixed = launch(experts, *network("mixtral"), cluster());
-  EXPECT_THAT(joined(mixed["megatron_lm"]["flags"]), HasSubstr("--expert-model-parallel-size 8"));
+  EXPECT_THAT(joined(mixed["megatron_lm"]["flags"]),
+              HasSubstr("--expert-model-parallel-size 8 --moe-token-dispatcher-type alltoall"));
   EXPECT_EQ(mixed["deepspeed"]["config"]["expert_parallel"]["autoep_size"], 8);
   const auto encoder = launch({.data = 32, .batch = 64}, *network("bert"), cluster());
   for (const char* framework : {"megatron_lm", "torchtitan"}) {

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "round_figures.h"
 
 namespace pare::cluster {
@@ -53,6 +55,35 @@ TEST(Memory, CheckpointingByOperator) {
   };
   EXPECT_DOUBLE_EQ(backward_flops(Recompute::operators) - backward_flops(Recompute::none),
                    2 * tokens * 4096 * (1024 + 4096 + 14336));
+}
+
+// Experts' products keep copies of the tokens that chose them, and what comes of these is kept to be weighed.
+TEST(Memory, TokensOfExperts) {
+  Transformer t = gpt(1024, 4, 16);
+  t.gated = true;
+  t.dropout = false;
+  const Strategy s{.tensor = 2, .micro_batch = 2, .batch = 2};
+  const auto kept = [&] { return t.parts(s).kinds[1].activation_bytes; };
+  const double tokens = 2 * 2048, one = kept();
+  t.experts = 8;
+  t.experts_per_token = 2;
+  EXPECT_DOUBLE_EQ(kept() - one, tokens * (2 * 2 * 2 * 1024 + 2 * 3 * 4096 / 2.0));
+}
+
+// A tensor rank has a head of keys and values at least, with its parameters.
+TEST(Memory, HeadsThatTensorRanksRepeat) {
+  Transformer t = gpt(2048, 4, 8, 2048);
+  t.kv_heads = 2;
+  const auto layer = [&](int tensor) {
+    Part part = t.parts(Strategy{.tensor = tensor, .batch = 1}).kinds[1];
+    return std::pair{tensor * part.parameters, tensor * part.activation_bytes};
+  };
+  const double whole = static_cast<double>(t.layer_whole_parameters());
+  const double head = 2 * (2048 + 1) * 256, spread = 2 * 2048 * 256;
+  EXPECT_DOUBLE_EQ(layer(2).first - layer(1).first, whole);
+  EXPECT_DOUBLE_EQ(layer(8).first - layer(2).first, 6 * whole + 6 * head);
+  const double everywhere = (layer(2).second - layer(1).second);  // on each of the ranks
+  EXPECT_DOUBLE_EQ(layer(8).second - layer(2).second, 6 * everywhere + 6 * 2.0 * spread);
 }
 
 // Two bytes and four of a logit, or three of torch's copies in float32.

@@ -135,6 +135,10 @@ TEST(Strategy, RefusesWhatDoesNotDivide) {
   refused([](Strategy& s) { s.data = 65536, s.tensor = 65536, s.pipeline = 2; });
   const Strategy three{.data = 1, .tensor = 3, .pipeline = 1, .micro_batch = 1, .batch = 8};
   EXPECT_THROW(check(three, t, cluster(1, 3)), UsageError);  // heads
+  Transformer odd = t;
+  odd.feed_forward = 4095;
+  EXPECT_THROW(check(good, odd, cluster(1, 8)), UsageError);
+  EXPECT_FALSE(odd.shares(2));
 }
 
 TEST(Predict, OneDeviceIsTheSumOfItsOperations) {

@@ -35,6 +35,16 @@ TEST(Front, KeepsWhatNothingBeats) {
   EXPECT_EQ(front, (std::vector<bool>{true, true, false, true, false, false}));
 }
 
+// Sums of the same numbers in another order are no gain.
+TEST(Front, RoundingDecidesNothing) {
+  Study study;
+  study.candidates = {candidate("more held", {cost("time", 0.24000000000000007), cost("held", 7)}),
+                      candidate("less held", {cost("time", 0.24000000000000013), cost("held", 4)})};
+  mark_front(study, {"time", "held"});
+  EXPECT_FALSE(study.candidates[0].front);
+  EXPECT_TRUE(study.candidates[1].front);
+}
+
 TEST(Front, RandomFrontsAreUndominatedAndComplete) {
   Random random(7);
   for (int trial = 0; trial < 50; ++trial) {

@@ -217,6 +217,12 @@ class Chakra(Case):
         packed.write_bytes(gzip.compress(path.read_bytes()))
         self.assertEqual(self.read(path), self.read(packed))
 
+    def test_a_file_twice_is_no_second_rank(self):
+        path = self.write(chakra.node(1, "a", us=9, is_cpu_op=True))
+        done = subprocess.run([PARE, "cluster", "trace", path, path], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("give each rank's trace once", done.stderr)
+
     def test_what_is_left_out_is_said(self):
         path = self.write(chakra.node(1, "a", is_cpu_op=False), chakra.node(2, "b", us=1, control=[99], is_cpu_op=False),
                           chakra.node(3, "c", chakra.COLLECTIVE, us=1, is_cpu_op=False, comm_type=77))
@@ -243,6 +249,7 @@ class Chakra(Case):
             if size not in (start, 0):
                 self.refused(write(whole[:size]), "bad.et: ends within")
         self.refused(write(b""), "is empty")
+        self.refused(write(b"\xef\xbb\xbf{}"), "byte order mark")
         self.refused(write(chakra.trace() + chakra.varint(1 << 40) + b"x"), "message of 1099511627776 bytes")
         self.refused(write(chakra.trace() + b"\xff" * 12), "is no number")
         self.refused(write(chakra.trace(chakra.text(1, "one") + chakra.text(2, "a"))), "message 1: 'id' is of another type")

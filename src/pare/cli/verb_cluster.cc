@@ -197,7 +197,12 @@ void add_plan(CLI::App& cluster_verb, const Global& global) {
     study::Study study = training_study("cluster plan", *network, machine);
     study.conditions["objective"] = r->objective;
     study.conditions["strategies"] = found.tried;
-    if (found.unknown > 0) study.conditions["not_in_the_profile"] = found.unknown;
+    if (found.unknown > 0) {
+      study.conditions["not_in_the_profile"] = found.unknown;
+      if (!global.json && !global.quiet)
+        fmt::print("{} of {} strategies left out: the profile lacks events of theirs (pare cluster profile)\n",
+                   found.unknown, found.tried);
+    }
     study.conditions["feasible"] = found.feasible;
     study.conditions["pipelines_run"] = found.run;
     const auto add = [&](const cluster::Plan& plan) {

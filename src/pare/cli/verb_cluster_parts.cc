@@ -86,6 +86,7 @@ void add_cluster_pipeline(CLI::App& cluster_verb, const Global& global) {
     study.conditions = {{"ranks", r->ranks},        {"micro_batches", r->micro_batches},
                         {"forward_ms", r->forward}, {"backward_ms", r->backward},
                         {"weight_ms", r->weight},   {"transfer_ms", r->transfer}};
+    const double rounding = 1e-12;
     const double work = 1e-3 * r->micro_batches * (r->forward + r->backward + r->weight);
     for (const auto schedule : cluster::all_schedules) {
       cluster::Pipeline pipeline{schedule, r->ranks, r->micro_batches, 1};
@@ -111,10 +112,11 @@ void add_cluster_pipeline(CLI::App& cluster_verb, const Global& global) {
       const auto line = run_pipeline(pipeline, std::vector(stages, times), transfers, cluster::Keep::spans);
       double held = 0;
       for (int rank = 0; rank < r->ranks; ++rank) held = std::max(held, peak_in_flight(pipeline, rank));
+      const double bubble = 1 - work / line.span_s;
       study::Candidate candidate{.name = std::string(name(schedule)),
                                  .decision = {{"schedule", name(schedule)}, {"chunks", pipeline.chunks}}};
       candidate.costs = {{"time_s", line.span_s, "s", Better::lower, Provenance::estimated},
-                         {"bubble_share", 1 - work / line.span_s, "", Better::lower, Provenance::estimated},
+                         {"bubble_share", bubble > rounding ? bubble : 0, "", Better::lower, Provenance::estimated},
                          {"micro_batches_held", held, "", Better::lower, Provenance::counted}};
       study.candidates.push_back(std::move(candidate));
     }

@@ -68,6 +68,7 @@ void print_profile(const study::Json& profile) {
   fmt::print("profile: {} operations and {} collectives out of {:.0f} % of the operators' time",
              profile["operations"].get<int>(), profile["collectives"].get<int>(),
              mapped + unmapped > 0 ? 100 * mapped / (mapped + unmapped) : 0.0);
+  if (profile["operations"] == 0) fmt::print("; shapes are needed: record_shapes=True of torch.profiler");
   const auto& left = profile["unmapped"];
   for (std::size_t i = 0; i < std::min<std::size_t>(5, left.size()); ++i)
     fmt::print("{}{}", i == 0 ? "; the rest is most of all " : ", ", left[i]["name"].get<std::string>());

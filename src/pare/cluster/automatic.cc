@@ -4,6 +4,8 @@
 #include <array>
 #include <cassert>
 
+#include "pare/base/progress.h"
+
 namespace pare::cluster {
 namespace {
 
@@ -30,6 +32,7 @@ class Trial {
   std::vector<std::vector<Pass>> orders() {
     warm_up();
     for (int m = 1; m < p_.micro_batches; ++m) {
+      stop_if_interrupted();
       run_forwards();
       for (int r = p_.ranks - 1; r >= 0; --r) {
         fill_gap(r, backward);

@@ -54,6 +54,12 @@ void refuse_post_validation(Options& o, const Strategy& s) {
   o.refuse(s.post_validation && s.pipeline > 1, "steps no rank of a pipeline before all have summed their gradients");
 }
 
+/// Of frameworks whose weights are of the products' type, with a copy in float32 in the optimizer.
+void refuse_wide_weights(Options& o, const Strategy& s) {
+  o.refuse(s.weights != s.precision && s.precision != Precision::float8,
+           "keeps weights in the type of the products: predict that without --weights");
+}
+
 bool zero_bubble(const Strategy& s) { return s.pipeline > 1 && s.pipeline_order().splits_backward(); }
 
 void refuse_zero_bubble(Options& o, const Strategy& s) {
@@ -82,6 +88,7 @@ Json megatron(const Strategy& s, const Network& network) {
   o.give("--context-parallel-size", s.context);
   if (s.context > 1) o.give("--cp-comm-type", "p2p");
   if (decoder->experts > 0) o.give("--expert-model-parallel-size", s.expert);
+  if (s.expert > 1) o.give("--moe-token-dispatcher-type", "alltoall");
   o.give("--micro-batch-size", s.micro_batch);
   o.give("--global-batch-size", s.batch);
   if (s.zero == 1) o.give("--use-distributed-optimizer");
@@ -111,8 +118,12 @@ Json megatron(const Strategy& s, const Network& network) {
     o.give("--fp8-recipe", s.scaling == Scaling::current ? "tensorwise" : "delayed");
   }
   if (s.gradients == Precision::bfloat16) o.give("--grad-reduce-in-bf16");
+  // of bf16 it does so unasked
+  const bool summed_wide = s.precision == Precision::float16 && s.gradients == Precision::float32;
+  if (summed_wide) o.give("--accumulate-allreduce-grads-in-fp32");
+  refuse_wide_weights(o, s);
   o.give("--attention-backend", s.flash_attention ? "flash" : "unfused");
-  if (!s.dropout) {
+  if (!s.dropout || !decoder->dropout) {
     o.give("--attention-dropout", 0);
     o.give("--hidden-dropout", 0);
   }
@@ -120,7 +131,10 @@ Json megatron(const Strategy& s, const Network& network) {
   refuse_zero_bubble(o, s);
   refuse_post_validation(o, s);
   o.refuse(s.zero >= 2 && s.sums_once(), "sums gradients of ZeRO 2 and 3 for every micro-batch, not once a batch");
-  return {{"flags", o.flags}, {"cannot", o.cannot}};
+  Json made{{"flags", o.flags}, {"cannot", o.cannot}};
+  // asserted on devices before Blackwell, for collectives to begin before what is launched behind them
+  if (s.zero < 2 && (s.tensor > 1 || s.context > 1)) made["environment"] = {{"CUDA_DEVICE_MAX_CONNECTIONS", "1"}};
+  return made;
 }
 
 /// What the authors' fork of Megatron-LM takes beside the flags of Megatron-LM; no more where the schedule splits no
@@ -179,6 +193,10 @@ Json deepspeed(const Strategy& s, const Cluster& c) {
   o.refuse(hybrid && s.zero == 3, "shares with a part of the replicas where the script has deepspeed.zero.MiCS_Init()");
   o.refuse(s.recompute != Recompute::none, "recomputes what the script says: gradient_checkpointing_enable()");
   o.refuse(s.precision == Precision::float8, "has no option for products in 8 bits");
+  refuse_wide_weights(o, s);
+  o.refuse(
+      s.zero == 0 && s.gradients != s.precision && s.precision != Precision::float8,
+      "sums gradients in the type of the products where ZeRO is off: take ZeRO 1, or predict that with --gradients");
   return {{"launcher",
            {"deepspeed", "--num_nodes", std::to_string(nodes(s, c)), "--num_gpus", std::to_string(c.devices_per_node)}},
           {"config", config},
@@ -230,6 +248,8 @@ Json torchtitan(const Strategy& s, const Network& network) {
   o.refuse(s.precision == Precision::float16, "has no float16: these flags train in bfloat16");
   o.refuse(s.precision == Precision::float8, "takes 8 bits as a converter in the configuration, not as a flag");
   o.refuse(s.gradients != Precision::float32, "sums gradients in float32 only");
+  o.refuse(s.weights != Precision::float32,
+           "keeps weights in float32: predict that with --weights fp32 --cast-weights");
   o.refuse(s.recompute == Recompute::selective,
            "recomputes by operator: attention alone needs a SelectiveAC of its own");
   o.refuse(s.recompute == Recompute::full && s.early_stop, "computes whole layers again (since August 2025)");
@@ -243,13 +263,15 @@ Json torchtitan(const Strategy& s, const Network& network) {
 }  // namespace
 
 Json launch(const Strategy& s, const Network& network, const Cluster& c) {
-  return {
+  Json made{
       {"torchrun",
        {"torchrun", fmt::format("--nnodes={}", nodes(s, c)), fmt::format("--nproc-per-node={}", c.devices_per_node)}},
       {"megatron_lm", megatron(s, network)},
       {"megatron_zero_bubble", megatron_zero_bubble(s, network)},
       {"deepspeed", deepspeed(s, c)},
       {"torchtitan", torchtitan(s, network)}};
+  if (s.launch_blocking) made["environment"] = {{"CUDA_LAUNCH_BLOCKING", "1"}};
+  return made;
 }
 
 }  // namespace pare::cluster

@@ -187,7 +187,7 @@ Part Builder::layer() const {
     part.backward.operations = part.forward.operations;
     if (stops_early()) leave_out_last(part.backward.operations, linear(n, inner, h));
   }
-  if (s_.recompute == Recompute::selective && !s_.flash_attention) part.backward.operations = core;
+  if (s_.recompute == Recompute::selective) part.backward.operations = core;
   if (s_.recompute == Recompute::operators) {
     part.backward.operations = products_again();
     append(part.backward.operations, moving_parts);
@@ -201,7 +201,8 @@ Part Builder::layer() const {
   append(part.weight.operations, casts.weight);
 
   part.parameters =
-      spread_parameters(t_.layer_parameters() - t_.layer_expert_parameters(), t_.layer_whole_parameters());
+      spread_parameters(t_.layer_parameters() - t_.layer_expert_parameters(), t_.layer_whole_parameters()) +
+      t_.repeated_parameters(s_.tensor);
   part.expert_parameters = static_cast<double>(t_.layer_expert_parameters()) / s_.tensor / s_.expert;
   part.activation_bytes = layer_activation_bytes(t_, s_);
   part.boundary_bytes = boundary_bytes();
@@ -271,7 +272,7 @@ void Builder::add_context_communication(Part& part) const {
                        static_cast<double>(2 * share(t_.kv_heads) * t_.head_width * t_.sequence * s_.micro_batch);
   part.forward.communications.push_back({CollectiveKind::exchange, bytes, Axis::context, 1, true});
   part.backward.communications.push_back({CollectiveKind::exchange, bytes, Axis::context, 2, true});
-  if (s_.recompute == Recompute::full)
+  if (s_.recompute == Recompute::full || s_.recompute == Recompute::selective)
     part.backward.communications.push_back({CollectiveKind::exchange, bytes, Axis::context, 1, true});
 }
 

@@ -22,7 +22,8 @@ double kept_by_operator(const Transformer& t, const Strategy& s) {
   const double tokens = static_cast<double>(t.sequence) * s.micro_batch / s.context,
                seen = static_cast<double>(t.encoder_tokens) * s.micro_batch;
   const auto h = static_cast<double>(t.hidden), f = static_cast<double>(t.feed_forward);
-  const double heads = static_cast<double>(t.head_width * t.heads), kv = static_cast<double>(t.head_width * t.kv_heads);
+  const double heads = static_cast<double>(t.head_width * t.heads),
+               kv = static_cast<double>(t.head_width) * t.kv_heads_of_rank(s.tensor) * s.tensor;
   const bool eight_bits = s.precision == Precision::float8, dense = t.experts == 0;
   const int attentions = t.encoder_tokens > 0 ? 2 : 1;
   // numbers of a token: spread by sequence parallelism, split over the tensor ranks, and of outcomes before ranks add
@@ -52,7 +53,9 @@ double float8_bytes(const Transformer& t, const Strategy& s, double tokens, doub
   const auto h = static_cast<double>(t.hidden), heads = static_cast<double>(t.head_width * t.heads);
   const int attentions = t.encoder_tokens > 0 ? 2 : 1;
   const double outcomes = attentions * heads * (s.flash_attention ? 1 : saved);
-  double bytes = tokens * ((attentions + 1) * saved * h / spread +
+  // the feed-forward's inputs: of experts their copies, as their router reads the normalisation's outcome
+  const double inputs = attentions + (t.experts > 0 ? routed : 1);
+  double bytes = tokens * (inputs * saved * h / spread +
                            (outcomes + saved * routed * static_cast<double>(t.feed_forward)) / s.tensor);
   bytes += static_cast<double>(t.encoder_tokens) * s.micro_batch * h / spread;
   if (casts_weights_each_pass(s)) {
@@ -73,10 +76,13 @@ double layer_activation_bytes(const Transformer& t, const Strategy& s) {
   const auto routed = static_cast<double>(std::max<std::int64_t>(1, t.experts_per_token));
   if (s.recompute == Recompute::operators) return kept_by_operator(t, s);
   const double f = routed * static_cast<double>(t.feed_forward) * (t.gated ? 1.5 : 1);
-  const double attention_width = static_cast<double>(t.head_width * (t.heads + 2 * t.kv_heads));
+  const double kv_heads = t.kv_heads_of_rank(s.tensor) * s.tensor;  // over all ranks, repeated ones as well
+  const double attention_width = static_cast<double>(t.head_width) * (static_cast<double>(t.heads) + 2 * kv_heads);
   // inputs of two normalisations and of what follows them, masks of two dropouts; parts that tensor parallelism splits:
   // queries, keys and values, attention's output, and before and behind the activation
-  const double whole = 4 * width * h + (dropout ? 2 * h : 0);
+  // experts have copies of their tokens, and what they make of them waits for the weights' gradient
+  const double of_experts = t.experts > 0 ? 2 * width * routed * h : 0;
+  const double whole = 4 * width * h + (dropout ? 2 * h : 0) + of_experts;
   const double split = width * (attention_width + static_cast<double>(t.head_width * t.heads) + 2 * f);
   double bytes = tokens * (whole / spread + split / s.tensor);
   if (s.recompute == Recompute::none && !s.flash_attention) {  // probabilities; behind dropout, and its mask
@@ -87,7 +93,7 @@ double layer_activation_bytes(const Transformer& t, const Strategy& s) {
     const double seen = static_cast<double>(t.encoder_tokens) * s.micro_batch;
     bytes += tokens * (2 * width * h + (dropout ? h : 0)) / spread;
     bytes += width * static_cast<double>(t.head_width) / s.tensor *
-             (2 * tokens * static_cast<double>(t.heads) + 2 * seen * static_cast<double>(t.kv_heads));
+             (2 * tokens * static_cast<double>(t.heads) + 2 * seen * kv_heads);
   }
   return bytes + float8_bytes(t, s, tokens, routed);
 }

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <limits>
 
+#include "pare/base/progress.h"
 #include "pare/cluster/automatic.h"
 
 namespace pare::cluster {
@@ -86,6 +87,7 @@ PipelineTimeline run_orders(const Pipeline& p, const std::vector<std::vector<Pas
   while (!waiting.empty()) {
     const int rank = waiting.back();
     waiting.pop_back();
+    stop_if_interrupted();
     const auto r = static_cast<std::size_t>(rank);
     const std::size_t before = done[r];
     Interval& span = timeline.spans[r];

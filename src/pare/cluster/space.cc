@@ -92,7 +92,7 @@ void add_choices(std::vector<Strategy>& out, const Network& t, const Cluster& c,
   for (const int micro_batch : divisors(space.batch / s.data, space.largest_micro_batch))
     for (const Pipeline& order : pipelines(t, space, s.pipeline, space.batch / s.data / micro_batch))
       for (const Recompute recompute : space.recomputes) {
-        if (recompute == Recompute::selective && space.training.flash_attention) continue;  // the same as none
+        if (recompute == Recompute::selective && space.training.flash_attention) continue;  // keeps no less than none
         for (const int zero : space.zeros) {
           if ((zero > 0 && s.replicas() == 1) || (zero > 1 && s.expert > 1) || (zero == 2 && s.pipeline > 1)) continue;
           s.micro_batch = micro_batch;

@@ -66,6 +66,13 @@ std::int64_t Transformer::parameters() const {
   return layers * layer_parameters() + embedding_parameters() + head_parameters();
 }
 
+double Transformer::kv_heads_of_rank(int tensor) const { return std::max(1.0, real(kv_heads) / tensor); }
+
+double Transformer::repeated_parameters(int tensor) const {
+  const double heads_more = kv_heads_of_rank(tensor) - real(kv_heads) / tensor;
+  return 2 * heads_more * real(head_width) * (real(hidden) + (qkv_biases ? 1 : 0));
+}
+
 double Transformer::layer_flops() const {
   const double s = real(sequence), m = real(encoder_tokens), width = real(head_width);
   const std::int64_t idle_experts =
@@ -93,7 +100,9 @@ bool divides(std::int64_t kv_heads, int tensor) {
 
 }  // namespace
 
-bool Transformer::shares(int tensor) const { return heads % tensor == 0 && divides(kv_heads, tensor); }
+bool Transformer::shares(int tensor) const {
+  return heads % tensor == 0 && divides(kv_heads, tensor) && feed_forward % tensor == 0;
+}
 
 void Transformer::check(const Strategy& s) const {
   if (perceptron && s.tensor > 1)
@@ -109,6 +118,9 @@ void Transformer::check(const Strategy& s) const {
     throw UsageError(fmt::format("{} heads are no multiple of {}", heads, s.tensor), "--tensor-parallel");
   if (!divides(kv_heads, s.tensor))
     throw UsageError(fmt::format("{} key-value heads do not divide by it, nor it by them", kv_heads),
+                     "--tensor-parallel");
+  if (feed_forward % s.tensor)
+    throw UsageError(fmt::format("{} columns of the feed-forward are no multiple of it", feed_forward),
                      "--tensor-parallel");
   if (s.sequence_parallel && sequence % s.tensor)
     throw UsageError(fmt::format("{} tokens are no multiple of tensor width {}", sequence, s.tensor),

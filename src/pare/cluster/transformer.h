@@ -35,6 +35,10 @@ struct Transformer : Network {
   std::int64_t layer_expert_parameters() const;
   /// Those of one layer that every tensor rank has: normalisations, biases of what is summed over the ranks.
   std::int64_t layer_whole_parameters() const;
+  /// Heads of keys and of values that a tensor rank has: one at least, which others then have too, and the parameters
+  /// of a layer that a rank has more for it.
+  double kv_heads_of_rank(int tensor) const;
+  double repeated_parameters(int tensor) const;
   /// All parameters of one layer.
   std::int64_t layer_parameters() const;
   /// The word embedding that a tied head shares.

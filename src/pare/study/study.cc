@@ -24,8 +24,9 @@ Order compare(const Candidate& a, const Candidate& b, const std::vector<std::str
   for (const auto& name : by) {
     const Cost *x = a.cost(name), *y = b.cost(name);
     const double difference = x->better == Better::higher ? x->value - y->value : y->value - x->value;
-    better |= difference > 0;
-    worse |= difference < 0;
+    const double rounding = 1e-12 * std::max(std::abs(x->value), std::abs(y->value));
+    better |= difference > rounding;
+    worse |= difference < -rounding;
   }
   if (better && worse) return Order::neither;
   return better ? Order::better : worse ? Order::worse : Order::equal;

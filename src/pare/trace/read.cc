@@ -1,6 +1,9 @@
 #include "pare/trace/read.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <map>
 
 #include "pare/base/error.h"
 #include "pare/base/file.h"
@@ -26,6 +29,8 @@ void add(std::string_view bytes, const std::string& where, Trace& trace, Ranks& 
   Stream stream(bytes, where);
   const std::string_view start = stream.start();
   if (start.empty()) throw Error("is empty", where, "give a trace of torch.profiler or of Chakra");
+  if (start.starts_with("\xEF\xBB\xBF"))
+    throw Error("begins with a byte order mark", where, "save it as UTF-8 without one");
   if (is_json(start))
     read_kineto(stream, trace, ranks);
   else
@@ -37,11 +42,15 @@ void add(std::string_view bytes, const std::string& where, Trace& trace, Ranks& 
 Trace read_traces(const std::vector<std::filesystem::path>& files) {
   Trace trace;
   Ranks ranks;
+  std::map<std::string, std::string> seen;  // by content
   Progress progress("traces", files.size());
   for (const auto& file : files) {
     const std::string bytes = read_file(file, most_file_bytes);
     add(bytes, file.string(), trace, ranks);
-    trace.hash = content_hash(trace.hash + content_hash(bytes));
+    const std::string hash = content_hash(bytes);
+    if (const auto [first, is_new] = seen.emplace(hash, file.string()); !is_new)
+      throw Error(fmt::format("holds what {} does", first->second), file.string(), "give each rank's trace once");
+    trace.hash = content_hash(trace.hash + hash);
     progress.step();
   }
   return trace;
