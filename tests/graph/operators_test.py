@@ -81,6 +81,16 @@ class Operators(unittest.TestCase):
         direction = torch.randn(40, 12)
         self.same(torch.autograd.grad(y, x, direction)[0], torch.autograd.grad(wanted, x, direction)[0])
 
+    def test_negative_views_and_fake_tensors(self):
+        a = torch.classes.pare.Propagation(torch.tensor([0, 2]), torch.tensor([0, 1]), 2, None)
+        x = torch.tensor([[1.0], [5.0]])
+        negative = torch._neg_view(x)
+        self.assertTrue(negative.is_neg())
+        self.assertEqual(torch.ops.pare.aggregate_sum(negative, a).item(), -6)
+        self.assertEqual(torch.ops.pare.aggregate_max(negative, a).item(), -1)
+        with torch._subclasses.FakeTensorMode(), self.assertRaises(Exception):
+            torch.ops.pare.aggregate_sum(torch.ones(2, 4), a)
+
     def test_bfloat16(self):
         full, handle = matrix(30, 30, 0.2, 4)
         x = torch.randn(30, 8).to(torch.bfloat16)

@@ -2,10 +2,12 @@
 import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 import numpy as np
@@ -119,26 +121,32 @@ class Train(CommandTest):
         self.assertEqual(curves[0], curves[1])
         self.assertNotEqual(curves[0], curves[2])
 
-    def ranks(self, arguments, count):
+    def ranks(self, arguments):
+        """Exit status, output and errors of ranks with these arguments each."""
+        count = len(arguments)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         running = [
-            subprocess.Popen([PARE, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            subprocess.Popen([PARE, *map(str, arguments[r])], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                              env={**os.environ, "RANK": str(r), "WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1",
                                   "MASTER_PORT": str(port)})
             for r in range(count)
         ]
         out = [process.communicate(timeout=300) for process in running]
-        for process, (_, errors) in zip(running, out):
-            self.assertEqual(process.returncode, 0, errors)
-        return [stdout for stdout, _ in out]
+        return [(process.returncode, *said) for process, said in zip(running, out)]
+
+    def sound_ranks(self, arguments, count):
+        done = self.ranks([arguments] * count)
+        for code, _, errors in done:
+            self.assertEqual(code, 0, errors)
+        return [stdout for _, stdout, _ in done]
 
     def test_two_ranks_train_as_one(self):
         arguments = ("graph", "train", self.graph, "--model", "sage", "--epochs", 6, "--fanout", "5,5", "--batch", 16,
                      "--dropout", 0, "--threads", 1, "--json")
         one = study(pare(*arguments))
-        first, second = self.ranks(arguments, 2)
+        first, second = self.sound_ranks(arguments, 2)
         self.assertEqual(second, "")  # one of them tells
         two = json.loads(first)
         self.assertEqual((one["conditions"]["ranks"], two["conditions"]["ranks"]), (1, 2))
@@ -146,13 +154,56 @@ class Train(CommandTest):
         np.testing.assert_allclose(curve(two, "training_loss"), curve(one, "training_loss"), atol=2e-4)
         np.testing.assert_allclose(curve(two, "validation_loss"), curve(one, "validation_loss"), atol=2e-4)
 
+    def test_ranks_of_batch_normalisation_stop_together(self):
+        arguments = ("graph", "train", self.graph, "--model", "gin", "--epochs", 60, "--patience", 2, "--seeds", 3,
+                     "--threads", 1, "--json")
+        first, second = self.sound_ranks(arguments, 2)
+        self.assertEqual(second, "")
+        self.assertTrue(any(run["epochs"] < 60 for run in json.loads(first)["candidates"][0]["details"]["runs"]))
+
+    def test_ranks_must_agree(self):
+        other = self.folder / "other.npz"
+        communities(other, labels=np.zeros(240, np.int64))
+        arguments = ("graph", "train", self.graph, "--epochs", 3, "--batch", 16)
+        for second in ((*arguments, "--seed", 7), (*arguments, "--hidden", 5), ("graph", "train", other, *arguments[3:])):
+            for code, _, errors in self.ranks([arguments, second]):
+                self.assertEqual(code, 1)
+                self.assertIn("graph and options: differ between ranks", errors)
+
+    def test_a_rank_alone_can_be_interrupted(self):
+        alone = subprocess.Popen([PARE, "graph", "train", self.graph], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                 env={**os.environ, "RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1",
+                                      "MASTER_PORT": "29393"})
+        time.sleep(4)
+        alone.send_signal(signal.SIGINT)
+        _, errors = alone.communicate(timeout=60)
+        self.assertEqual(alone.returncode, 1)
+        self.assertIn("interrupted", errors)
+
+    def test_refusals_come_before_training(self):
+        path = self.folder / "negative.npz"
+        communities(path)
+        data = dict(np.load(path))
+        data["attr_data"] = -data["attr_data"] if "attr_data" in data else -np.ones(len(data["attr_indices"]), np.float32)
+        np.savez(path, **data)
+        started = time.monotonic()
+        self.refused(pare("graph", "train", path, "--epochs", 100000, "--patience", 0, "--features", "float32,uint4"), 1,
+                     "uint4", "negative")
+        self.assertLess(time.monotonic() - started, 60)
+
+    def test_the_model_of_whole_graphs(self):
+        union = self.folder / "union.npz"
+        rings_and_stars(union)
+        run = study(pare("graph", "train", union, "--epochs", 1, "--folds", 2, "--json"))
+        self.assertEqual(run["candidates"][0]["name"], "gin")
+
     def test_ranks_share_folds(self):
         union = self.folder / "union.npz"
         rings_and_stars(union)
         arguments = ("graph", "train", union, "--model", "gin", "--epochs", 4, "--folds", 5, "--hidden", 8, "--threads", 1,
                      "--protocol", "nested", "--json")
         one = study(pare(*arguments))
-        first, second, third = self.ranks(arguments, 3)  # two, two and one fold
+        first, second, third = self.sound_ranks(arguments, 3)  # two, two and one fold
         self.assertEqual((second, third), ("", ""))
         runs = lambda s: [{k: v for k, v in r.items() if k not in ("epoch_ms", "seconds")}
                           for r in s["candidates"][0]["details"]["runs"]]

@@ -62,6 +62,13 @@ class Tune(command.FolderTest):
         self.assertGreater(min(c["costs"]["preprocess_s"]["value"] for c in ordered), 0)
         self.assertEqual(json.loads((self.folder / "out" / "study.json").read_text())["chosen"], study["chosen"])
 
+    def test_an_order_that_pays_nowhere(self):
+        path = self.folder / "small.txt"
+        path.write_text("0 1\n1 2\n2 0\n")
+        for order in ("degree", "community"):
+            study = self.study(path, "--width", "8", "--orders", order)
+            self.assertEqual({c["decision"]["order"] for c in study["candidates"]}, {"natural"})
+
     def test_matrices(self):
         path, a = self.graph(300)
         loops = int((a.diagonal() == 0).sum())

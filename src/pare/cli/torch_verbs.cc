@@ -1,8 +1,10 @@
 // The verbs that need torch: what libpare_torch.so offers to the command.
 #include <ATen/Parallel.h>
+#include <c10/util/Logging.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <numeric>
 
 #include "pare/base/error.h"
@@ -67,6 +69,8 @@ Data open(const DataRequest& given, const std::filesystem::path& model, std::uin
 }
 
 void set_up(const Global& global) {
+  ::setenv("TORCH_CPP_LOG_LEVEL", "ERROR", 0);  // what matters comes as an error of pare's
+  c10::initLogging();
   at::set_num_threads(global.threads ? global.threads : threads());
   runtime::use_block_cache();
 }

@@ -15,7 +15,7 @@ namespace {
 /// What was said on the command line; what was not is as the papers have it.
 struct Said {
   std::filesystem::path graph;
-  std::vector<std::string> models{"gcn"}, features{"float32"};
+  std::vector<std::string> models, features{"float32"};  // no models: gcn, of whole graphs gin
   std::optional<int> layers, hidden, heads, epochs, patience, batch, seeds, folds;
   std::optional<double> dropout, rate, weight_decay;
   std::vector<int> fanouts;
@@ -42,7 +42,8 @@ void overrule(T& value, const std::optional<T>& said) {
 }
 
 GnnOptions options_of(const Said& said, std::uint64_t seed) {
-  return [said, seed](bool whole_graphs) {
+  return [said = said, seed](bool whole_graphs) mutable {
+    if (said.models.empty()) said.models = {whole_graphs ? "gin" : "gcn"};
     check_use(said, whole_graphs);
     std::vector<graph::TrainOptions> all;
     for (const std::string& name : said.models) {
@@ -86,9 +87,7 @@ void add_graph_train(CLI::App& graph_verb, const Global& global) {
                 "pare graph train photos.npz --features float32,int8,flint4 --seeds 10 -o out"});
   auto said = std::make_shared<Said>();
   verb->add_option("graph", said->graph, ".npz with labels (docs/graph.md)")->required();
-  verb->add_option("--model", said->models, "gcn, gin, sage, gat; whole graphs: gin")
-      ->delimiter(',')
-      ->capture_default_str();
+  verb->add_option("--model", said->models, "gcn (unless said), gin, sage, gat; whole graphs: gin")->delimiter(',');
   verb->add_option("--features", said->features,
                    "how the graph's features are kept: float32, or formats of 3 to 8 bits such as int8, uint4, flint4 "
                    "(docs/formats.md); a network is trained for each")

@@ -44,8 +44,11 @@ tensor_list differentiated_once(const auto& gradients) {
 
 const float* floats(const at::Tensor& t) { return t.defined() ? t.const_data_ptr<float>() : nullptr; }
 
+/// Numbers as they lie in memory: a negative view is one in name only.
+at::Tensor plain(const at::Tensor& x) { return x.resolve_neg().contiguous(); }
+
 /// Rows whose elements lie together.
-at::Tensor by_rows(const at::Tensor& x) { return x.size(1) <= 1 || x.stride(1) != 1 ? x.contiguous() : x; }
+at::Tensor by_rows(const at::Tensor& x) { return x.size(1) <= 1 || x.stride(1) != 1 ? plain(x) : x.resolve_neg(); }
 
 kernels::Float type_of(const at::Tensor& x) {
   return x.scalar_type() == at::kFloat ? kernels::Float::float32 : kernels::Float::bfloat16;
@@ -62,6 +65,7 @@ void check_features(const at::Tensor& x, std::int64_t rows, const char* where) {
   check(x.defined() && x.is_cpu() && x.dim() == 2, where, "features must be a matrix on the CPU");
   check(x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16, where,
         "features must be float32 or bfloat16");
+  check(x.numel() == 0 || x.storage().data(), where, "features must have values (this is a fake tensor)");
   check(x.size(0) == rows, where, fmt::format("{} rows of features where the matrix asks for {}", x.size(0), rows));
 }
 void check_vector(const at::Tensor& v, std::int64_t size, const char* where, const char* name) {
@@ -81,7 +85,7 @@ at::Tensor product(const Matrix& a, bool transposed, const at::Tensor& edge, con
   const at::Tensor x = by_rows(given);
   at::Tensor y = at::empty({transposed ? a->columns() : a->rows(), x.size(1)}, x.options());
   at::Tensor weights;
-  if (edge.defined()) weights = transposed ? edge.index_select(0, a->source()) : edge.contiguous();
+  if (edge.defined()) weights = transposed ? edge.index_select(0, a->source()) : plain(edge);
   kernels::Weights w{floats(weights), edge.defined() && edge.dim() == 2 ? static_cast<int>(edge.size(1)) : 1,
                      floats(column_scale)};
   kernels::Epilogue epilogue;
@@ -106,10 +110,10 @@ class Sum : public torch::autograd::Function<Sum> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& given, const Maybe& edge, const Maybe& own,
                             const Maybe& self, const Maybe& bias, const Matrix& a, const Maybe& row_scale,
                             const Maybe& column_scale, bool relu) {
-    const at::Tensor x = by_rows(given), weights = edge ? edge->contiguous() : at::Tensor();
-    const at::Tensor rows = row_scale ? row_scale->contiguous() : at::Tensor();
-    const at::Tensor columns = column_scale ? column_scale->contiguous() : at::Tensor();
-    const at::Tensor added = own ? by_rows(*own) : at::Tensor(), offset = bias ? bias->contiguous() : at::Tensor();
+    const at::Tensor x = by_rows(given), weights = edge ? plain(*edge) : at::Tensor();
+    const at::Tensor rows = row_scale ? plain(*row_scale) : at::Tensor();
+    const at::Tensor columns = column_scale ? plain(*column_scale) : at::Tensor();
+    const at::Tensor added = own ? by_rows(*own) : at::Tensor(), offset = bias ? plain(*bias) : at::Tensor();
     at::Tensor y = at::empty({a->rows(), x.size(1)}, x.options());
     kernels::Epilogue epilogue;
     epilogue.row_scale = floats(rows);
@@ -156,7 +160,7 @@ class Sum : public torch::autograd::Function<Sum> {
 
 /// x[winner's column] += g, for blocks of features that no two threads share.
 at::Tensor scatter_to_winners(const Matrix& a, const at::Tensor& g, const at::Tensor& winner) {
-  const at::Tensor gf = g.to(at::kFloat).contiguous();
+  const at::Tensor gf = plain(g.to(at::kFloat));
   at::Tensor out = at::zeros({a->columns(), g.size(1)}, at::kFloat);
   const float* from = gf.data_ptr<float>();
   float* to = out.data_ptr<float>();
@@ -204,7 +208,7 @@ class Dots : public torch::autograd::Function<Dots> {
   static tensor_list backward(AutogradContext* context, tensor_list gradients) {
     return differentiated_once([&]() -> tensor_list {
       const auto saved = context->get_saved_variables();
-      const at::Tensor &u = saved[0], &v = saved[1], g = gradients[0].contiguous();
+      const at::Tensor &u = saved[0], &v = saved[1], g = plain(gradients[0]);
       const Matrix a = kept(context);
       return {product(a, false, g, {}, {}, v), product(a, true, g, {}, {}, u), at::Tensor(), at::Tensor()};
     });
@@ -238,7 +242,7 @@ class Sums : public torch::autograd::Function<Sums> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& by_row, const at::Tensor& by_column,
                             const Matrix& a) {
-    const at::Tensor s = by_row.contiguous(), t = by_column.contiguous();
+    const at::Tensor s = plain(by_row), t = plain(by_column);
     const std::int64_t heads = s.size(1);
     at::Tensor out = at::empty({a->nonzeros(), heads}, at::kFloat);
     const float *of_row = s.const_data_ptr<float>(), *of_column = t.const_data_ptr<float>();
@@ -256,7 +260,7 @@ class Sums : public torch::autograd::Function<Sums> {
   static tensor_list backward(AutogradContext* context, tensor_list gradients) {
     return differentiated_once([&]() -> tensor_list {
       const Matrix a = kept(context);
-      const at::Tensor g = gradients[0].contiguous();
+      const at::Tensor g = plain(gradients[0]);
       return {sum_edges(a->matrix(), nullptr, g),
               sum_edges(a->transposed(), a->source().const_data_ptr<std::int64_t>(), g), at::Tensor()};
     });
@@ -266,7 +270,7 @@ class Sums : public torch::autograd::Function<Sums> {
 class Softmax : public torch::autograd::Function<Softmax> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& score, const Matrix& a) {
-    const at::Tensor in = score.contiguous();
+    const at::Tensor in = plain(score);
     at::Tensor p = at::empty_like(in);
     kernels::edge_softmax(a->matrix().view(), in.const_data_ptr<float>(), heads_of(in), p.data_ptr<float>());
     context->save_for_backward({p});
@@ -275,7 +279,7 @@ class Softmax : public torch::autograd::Function<Softmax> {
   }
   static tensor_list backward(AutogradContext* context, tensor_list gradients) {
     return differentiated_once([&]() -> tensor_list {
-      const at::Tensor p = context->get_saved_variables()[0], g = gradients[0].contiguous();
+      const at::Tensor p = context->get_saved_variables()[0], g = plain(gradients[0]);
       at::Tensor out = at::empty_like(g);
       kernels::edge_softmax_gradient(kept(context)->matrix().view(), p.const_data_ptr<float>(),
                                      g.const_data_ptr<float>(), heads_of(p), out.data_ptr<float>());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <iterator>
 #include <limits>
 
 #include "pare/base/progress.h"
@@ -23,9 +24,13 @@ std::vector<KernelPlan> layouts_to_try(const Shape& shape, const TuneOptions& op
   const double degree = shape.rows > 0 ? static_cast<double>(shape.nonzeros) / static_cast<double>(shape.rows) : 0;
   const int prefetch = kernels::usual_prefetch(shape.row_bytes);
   std::vector<KernelPlan> plans;
-  for (const Order order : options.orders) {
-    if (order != Order::natural && (shape.rows != shape.columns || shape.columns * shape.row_bytes < near_cache))
-      continue;
+  const auto pays = [&](Order order) {
+    return order == Order::natural || (shape.rows == shape.columns && shape.columns * shape.row_bytes >= near_cache);
+  };
+  std::vector<Order> orders;
+  std::ranges::copy_if(options.orders, std::back_inserter(orders), pays);
+  if (orders.empty()) orders.push_back(Order::natural);  // which is as fast as any that was asked for
+  for (const Order order : orders) {
     KernelPlan plan{.order = order, .prefetch = prefetch};
     plans.push_back(plan);
     if (degree < 32) {

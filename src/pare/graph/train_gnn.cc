@@ -23,7 +23,8 @@ struct Spread {
 Spread spread_of(const std::vector<Run>& runs, const auto& value) {
   Spread s;
   const auto n = static_cast<double>(runs.size());
-  for (const Run& run : runs) s.mean += value(run) / n;
+  for (const Run& run : runs) s.mean += value(run);
+  s.mean /= n;
   for (const Run& run : runs) s.deviation += (value(run) - s.mean) * (value(run) - s.mean);
   s.deviation = runs.size() > 1 ? std::sqrt(s.deviation / (n - 1)) : 0;
   return s;
@@ -103,16 +104,36 @@ study::Candidate candidate_of(const Graph& graph, const TrainOptions& options, c
 
 }  // namespace
 
-bool classifies_graphs(const Graph& graph) { return graph.labels.empty() && !graph.graph_labels.empty(); }
+namespace {
 
-study::Study train(const Graph& graph, const std::vector<TrainOptions>& models, runtime::GlooGroup* ranks) {
-  const bool whole_graphs = classifies_graphs(graph);
+/// What a later candidate would refuse, before the first one trains.
+void refuse(const Graph& graph, const std::vector<TrainOptions>& models, bool whole_graphs) {
   for (const TrainOptions& options : models) {
     check(options, whole_graphs);
     if (options.features && !has_features(graph))
       throw UsageError(fmt::format("{} has no features to keep as {}", graph.name, name_of(options.features)),
                        "--features", "leave it out");
+    if (options.features) features_of(graph, WithoutFeatures::own, false, options.features);
+    if (options.model == Model::gcn) degree_scale(matrix_for(options.model, graph.adjacency));
   }
+}
+
+/// All that decides what is trained, as text.
+std::string identity(const Graph& graph, const std::vector<TrainOptions>& models, bool whole_graphs) {
+  std::string all = graph.hash;
+  for (const TrainOptions& options : models)
+    all += fmt::format(" {} {} {}", name_of(options), options.seed, decision_of(options, whole_graphs).dump());
+  return all;
+}
+
+}  // namespace
+
+bool classifies_graphs(const Graph& graph) { return graph.labels.empty() && !graph.graph_labels.empty(); }
+
+study::Study train(const Graph& graph, const std::vector<TrainOptions>& models, runtime::GlooGroup* ranks) {
+  const bool whole_graphs = classifies_graphs(graph);
+  refuse(graph, models, whole_graphs);
+  if (ranks) ranks->agree(identity(graph, models, whole_graphs), "graph and options");
   study::Study study{.verb = "graph train", .workload = {"graph", graph.name, graph.hash}};
   const TrainOptions& first = models.front();
   study.conditions = {{"device", "cpu"},

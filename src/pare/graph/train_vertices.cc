@@ -138,7 +138,27 @@ std::vector<VertexTrainer::Measured> VertexTrainer::measure(
     const at::Tensor at = indices(*part);
     out.push_back(measured(logits.index_select(0, at), task_.labels.index_select(0, at)));
   }
+  if (ranks_) {  // the first rank's: all have to stop at the same epoch
+    const auto n = static_cast<std::int64_t>(out.size());
+    const at::Tensor said = at::zeros({n, 2}, at::kDouble);
+    auto* numbers = said.data_ptr<double>();
+    for (std::int64_t i = 0; i < n && ranks_->rank() == 0; ++i) {
+      numbers[2 * i] = out[static_cast<std::size_t>(i)].loss;
+      numbers[2 * i + 1] = out[static_cast<std::size_t>(i)].accuracy;
+    }
+    ranks_->sum(said);
+    for (std::int64_t i = 0; i < n; ++i) out[static_cast<std::size_t>(i)] = {numbers[2 * i], numbers[2 * i + 1]};
+  }
   return out;
+}
+
+void VertexTrainer::share_statistics() {
+  if (!ranks_) return;
+  const c10::NoGradGuard no_gradients;
+  for (at::Tensor& of_batches : network_->buffers()) {
+    ranks_->sum(of_batches);
+    of_batches.div_(ranks_->size());
+  }
 }
 
 std::vector<at::Tensor> VertexTrainer::snapshot() const {
@@ -181,6 +201,7 @@ Run train_once(const VertexTask& task, const Split& split, const TrainOptions& o
       loss += trainer.gradients(members, random()) * static_cast<double>(members.size());
       trainer.step();
     }
+    trainer.share_statistics();
     times.push_back(watch.seconds());
     const auto validation = trainer.measure({&split.validation})[0];
     if (!std::isfinite(loss) || !std::isfinite(validation.loss))

@@ -33,11 +33,13 @@ class VertexTrainer {
   /// In batches, `sample_seed` draws the neighbours.
   double gradients(const std::vector<std::int32_t>& batch, std::uint64_t sample_seed);
   void step() { optimizer_->step(); }
+  /// Of normalisations, which each rank has of its own parts of the batches: the mean over ranks.
+  void share_statistics();
 
   struct Measured {
     double loss = 0, accuracy = 0;
   };
-  /// Of the network as it is, over the whole graph.
+  /// Of the network as it is, over the whole graph; the same on all ranks.
   std::vector<Measured> measure(const std::vector<const std::vector<std::int32_t>*>& parts);
 
   std::vector<at::Tensor> parameters() const { return network_->parameters(); }

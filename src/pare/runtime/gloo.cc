@@ -3,13 +3,17 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <chrono>
 #include <cstdlib>
+#include <functional>
+#include <thread>
 #include <torch/csrc/distributed/c10d/FileStore.hpp>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include "pare/base/error.h"
+#include "pare/base/progress.h"
 
 namespace pare::runtime {
 namespace {
@@ -27,8 +31,32 @@ Options over(std::shared_ptr<gloo::transport::Device> device) {
 
 Options on_this_machine() { return over(c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")); }
 
+/// What Gloo throws where a rank ends says where in its sources it was noticed.
+void wait_for(c10d::Work& work) {
+  try {
+    work.wait();
+  } catch (const std::exception&) {
+    throw Error("has ended, or can no longer be reached", "another rank", "see what it says; start all anew");
+  }
+}
+
 Pending pending(c10::intrusive_ptr<c10d::Work> work) {
-  return [work = std::move(work)] { work->wait(); };
+  return [work = std::move(work)] { wait_for(*work); };
+}
+
+/// Waits until all ranks are there; Gloo itself waits as long as for a rank that works.
+void meet(c10d::Store& store, int rank, int size, const std::string& address) {
+  using namespace std::chrono_literals;
+  const auto key = [](int r) { return fmt::format("rank {}", r); };
+  store.set(key(rank), std::vector<std::uint8_t>{1});
+  const auto until = std::chrono::steady_clock::now() + 2min;
+  for (int r = 0; r < size; ++r)
+    for (; !store.check({key(r)}); std::this_thread::sleep_for(50ms)) {
+      stop_if_interrupted();
+      if (std::chrono::steady_clock::now() > until)
+        throw Error("is not there after two minutes", fmt::format("rank {} of {}", r, size),
+                    fmt::format("do all ranks run, and reach {}?", printable(address)));
+    }
 }
 
 std::string variable(const char* name) {
@@ -58,7 +86,7 @@ struct GlooGroup::Torch {
     std::vector<at::Tensor> tensors{std::move(x)};
     c10d::AllreduceOptions options;
     options.reduceOp = how;
-    gloo.allreduce(tensors, options)->wait();
+    wait_for(*gloo.allreduce(tensors, options));
   }
 };
 
@@ -89,6 +117,7 @@ std::unique_ptr<GlooGroup> GlooGroup::from_environment() {
   const bool here = address == "localhost" || address == "127.0.0.1" || address == "::1";
   try {
     auto store = c10::make_intrusive<c10d::PrefixStore>("pare", c10::make_intrusive<c10d::TCPStore>(address, options));
+    meet(*store, rank, size, address);
     auto torch = std::make_unique<Torch>(
         std::move(store), rank, size, here ? on_this_machine() : over(c10d::ProcessGroupGloo::createDefaultDevice()));
     return std::unique_ptr<GlooGroup>(new GlooGroup(std::move(torch), rank, size));
@@ -102,11 +131,19 @@ GlooGroup::~GlooGroup() = default;
 
 void GlooGroup::sum(at::Tensor x) { torch_->all_reduce(std::move(x), c10d::ReduceOp::SUM); }
 void GlooGroup::most(at::Tensor x) { torch_->all_reduce(std::move(x), c10d::ReduceOp::MAX); }
-void GlooGroup::gather(at::Tensor all, at::Tensor part) { torch_->gloo.all_gather_single(all, part)->wait(); }
+void GlooGroup::gather(at::Tensor all, at::Tensor part) { wait_for(*torch_->gloo.all_gather_single(all, part)); }
 void GlooGroup::reduce_scatter(at::Tensor part, at::Tensor all) {
-  torch_->gloo.reduce_scatter_single(part, all)->wait();
+  wait_for(*torch_->gloo.reduce_scatter_single(part, all));
 }
-void GlooGroup::barrier() { torch_->gloo.barrier()->wait(); }
+void GlooGroup::barrier() { wait_for(*torch_->gloo.barrier()); }
+
+void GlooGroup::agree(const std::string& on, const std::string& what) {
+  const auto hash = static_cast<std::int64_t>(std::hash<std::string>{}(on));
+  const at::Tensor both = at::tensor({hash, ~hash}, at::kLong);
+  most(both);
+  if (both[0].item<std::int64_t>() != hash || both[1].item<std::int64_t>() != ~hash)
+    throw Error("differ between ranks", what, "start all ranks with the same command");
+}
 
 Pending GlooGroup::send(const at::Tensor& x, int to, int tag) {
   std::vector<at::Tensor> tensors{x};

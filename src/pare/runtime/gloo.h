@@ -32,6 +32,8 @@ class GlooGroup {
   void gather(at::Tensor all, at::Tensor part);
   void reduce_scatter(at::Tensor part, at::Tensor all);
   void barrier();
+  /// Throws Error on all ranks where they do not say the same.
+  void agree(const std::string& on, const std::string& what);
 
   /// The tensor must not change before the other end has it.
   Pending send(const at::Tensor& x, int to, int tag);
