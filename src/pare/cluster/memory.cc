@@ -80,7 +80,7 @@ double layer_activation_bytes(const Transformer& t, const Strategy& s) {
   const double attention_width = static_cast<double>(t.head_width) * (static_cast<double>(t.heads) + 2 * kv_heads);
   // inputs of two normalisations and of what follows them, masks of two dropouts; parts that tensor parallelism splits:
   // queries, keys and values, attention's output, and before and behind the activation
-  // experts have copies of their tokens, and what they make of them waits for the weights' gradient
+  // experts have copies of their tokens; what they make of these is weighed, which needs it in the backward pass too
   const double of_experts = t.experts > 0 ? 2 * width * routed * h : 0;
   const double whole = 4 * width * h + (dropout ? 2 * h : 0) + of_experts;
   const double split = width * (attention_width + static_cast<double>(t.head_width * t.heads) + 2 * f);
