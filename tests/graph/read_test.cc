@@ -263,6 +263,22 @@ TEST(Npz, AnyArrayByVertexSaysHowManyThereAre) {
   }
 }
 
+// As many labels as graphs are those of the graphs; as many as vertices are the vertices', also of graphs of one
+// vertex.
+TEST(Npz, LabelsOfABatchsGraphs) {
+  Arrays batch{
+      {"edge_index", array(Ints{0, 2, 1, 3}, {2, 2})}, {"batch", array(Ints{0, 0, 1, 1})}, {"y", array(Ints{1, 0})}};
+  const Graph graph = npz_of(batch);
+  EXPECT_EQ(graph.vertices(), 4);
+  EXPECT_TRUE(graph.labels.empty());
+  EXPECT_EQ(graph.graph_labels, (std::vector<std::int32_t>{1, 0}));
+  EXPECT_EQ(graph.graph_classes, 2);
+  batch["y"] = array(Ints{1, 0, 2, 2});
+  EXPECT_EQ(npz_of(batch).labels, (std::vector<std::int32_t>{1, 0, 2, 2}));
+  batch["y"] = array(Ints{1, 0, 2});
+  EXPECT_EQ(io::error_of([&] { npz_of(batch); }), "g.npz, array 'y': has 3 elements where 4 are expected");
+}
+
 TEST(Npz, NumbersOfOtherTypes) {
   const Graph graph = npz([](Arrays& a) {
     a["labels"] = array(Floats{0, 1, 2, -1});

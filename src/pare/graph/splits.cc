@@ -33,7 +33,9 @@ void check_part(const Graph& graph, const std::vector<std::int32_t>& part, const
 }  // namespace
 
 Split split_of(const Graph& graph, std::uint64_t seed) {
-  if (graph.labels.empty()) throw Error("has no labels of vertices", graph.name, "a network needs them to learn");
+  if (graph.labels.empty())
+    throw Error("has no labels of vertices", graph.name,
+                graph.graph_of.empty() ? "a network needs them to learn" : "or of graphs: name those graph_labels");
   Split split{graph.training, graph.validation, graph.test};
   if (split.training.empty() && split.validation.empty() && split.test.empty()) {
     Random random(seed);

@@ -12,7 +12,7 @@ namespace {
 
 const std::vector<std::string> features_names{"attr_matrix", "x", "features", "feat"}, labels_names{"labels", "y"},
     union_names{"graph_ids", "batch"};
-const std::string tags_name = "node_tags";
+const std::string tags_name = "node_tags", graph_labels_name = "graph_labels";
 
 /// Of a part of the split: by number, or marked. ogb calls the validation part "valid".
 std::vector<std::string> part_names(const std::string& part, const char* suffix) {
@@ -56,9 +56,19 @@ void read_features(const Fields& fields, Graph& graph) {
   graph.feature_width = shape[1];
 }
 
+/// Empty where graphs have none. In a batch of PyTorch Geometric `y` has one for each graph.
+std::string labels_of_graphs(const Fields& fields, const Graph& graph) {
+  if (fields.has(graph_labels_name)) return graph_labels_name;
+  const std::string key = fields.one_of(labels_names);
+  if (key.empty() || graph.graph_of.empty()) return {};
+  const auto& shape = fields.array(key).shape;
+  const std::int64_t count = shape.empty() ? 0 : shape[0];
+  return count == kinds_of(graph.graph_of) && count != graph.vertices() ? key : std::string();
+}
+
 void read_labels(const Fields& fields, Graph& graph) {
   const std::string key = fields.one_of(labels_names);
-  if (key.empty()) return;
+  if (key.empty() || key == labels_of_graphs(fields, graph)) return;
   graph.labels = fields.integers_in(key, -1, most_kinds, graph.vertices());
   graph.classes = kinds_of(graph.labels);
 }
@@ -104,9 +114,9 @@ void read_split(const Fields& fields, Graph& graph) {
 
 void read_union(const Fields& fields, Graph& graph) {
   const std::int64_t vertices = graph.vertices();
-  const std::string key = fields.one_of(union_names), labels_key = "graph_labels";
+  const std::string key = fields.one_of(union_names);
   if (key.empty()) {
-    if (fields.has(labels_key)) fields.fail(labels_key, "is there without 'graph_ids'");
+    if (fields.has(graph_labels_name)) fields.fail(graph_labels_name, "is there without 'graph_ids'");
     return;
   }
   graph.graph_of = fields.integers_in(key, 0, std::max<std::int64_t>(vertices, 1), vertices);
@@ -121,7 +131,8 @@ void read_union(const Fields& fields, Graph& graph) {
       if (graph.graph_of[r] != graph.graph_of[a.column[e]])
         fields.fail(key,
                     fmt::format("puts vertices {} and {} into two graphs, but an edge joins them", r, a.column[e]));
-  if (!fields.has(labels_key)) return;
+  const std::string labels_key = labels_of_graphs(fields, graph);
+  if (labels_key.empty()) return;
   graph.graph_labels = fields.integers_in(labels_key, 0, most_kinds, kinds_of(graph.graph_of));
   graph.graph_classes = kinds_of(graph.graph_labels);
 }
@@ -139,9 +150,9 @@ std::vector<std::string> names_by_vertex() {
 
 void read_vertex_data(const Fields& fields, Graph& graph) {
   read_features(fields, graph);
+  read_union(fields, graph);
   read_labels(fields, graph);
   read_split(fields, graph);
-  read_union(fields, graph);
   if (fields.has(tags_name)) {
     graph.tags = fields.integers_in(tags_name, 0, most_kinds, graph.vertices());
     graph.tag_kinds = kinds_of(graph.tags);
