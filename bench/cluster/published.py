@@ -81,7 +81,7 @@ def jean_zay_runs():
         yield Run(row["id"], row["use"], float(row["iteration_s"]), network, int(row["gpus"]), widths,
                   ["--recompute", "full", "--plain-attention", "--launch-blocking", "--tensor-overlap", "none", "--zero", "1",
                    "--gather-after-step", "--precision", row["precision"], "--gradients", gradients],
-                  memory_gib=float(row["memory_gb"]) if row["memory_gb"] else None)
+                  memory_gib=float(row["memory_gib"]) if row["memory_gib"] else None)
 
 
 def runs_of(*prefixes, gpu="", precision="", table=ASSETS / "runs.csv"):

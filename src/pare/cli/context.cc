@@ -61,13 +61,12 @@ std::string to_table(const study::Study& study) {
 }
 
 void finish(const study::Study& study, const Global& global) {
+  if (!global.output.empty()) study::write_study(global.output / "study.json", study);
   if (global.json)
     fmt::print("{}\n", study::to_json(study).dump(1));
   else if (!global.quiet)
     fmt::print("{}", to_table(study));
   if (std::fflush(stdout) != 0) throw Error("cannot be written to", "standard output");
-  // what took long is told even where it cannot be kept
-  if (!global.output.empty()) study::write_study(global.output / "study.json", study);
 }
 
 }  // namespace pare::cli

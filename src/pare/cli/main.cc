@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 
 #include "pare/base/error.h"
 #include "pare/base/parallel.h"
@@ -19,7 +20,13 @@ using namespace pare;
 
 void add_global_options(CLI::App& app, cli::Global& global) {
   app.add_flag("--json", global.json, "one JSON document on stdout and nothing else");
-  app.add_option("-o,--output", global.output, "folder for study.json and artefacts");
+  // known before anything that takes long has run
+  app.add_option("-o,--output", global.output, "folder for study.json and artefacts")
+      ->check([](const std::string& said) {
+        std::error_code unknown;
+        const bool taken = std::filesystem::exists(said, unknown) && !std::filesystem::is_directory(said, unknown);
+        return taken ? printable(said) + " is no folder" : "";
+      });
   app.add_option("--threads", global.threads, "threads (default: all cores, or OMP_NUM_THREADS)")
       ->check(CLI::Range(1, 4096));
   app.add_option("--seed", global.seed, "of everything random")

@@ -17,6 +17,9 @@ FeatureFormat feature_format(const std::string& name);
 
 bool has_features(const Graph& graph);
 
+/// Throws UsageError where there are none to keep so, Error for negative values and an unsigned format.
+void check_features(const Graph& graph, const FeatureFormat& format);
+
 /// Bytes of the file's features: of dense ones every value, or its code and a scale for each column; of sparse ones
 /// 4 bytes for the place of each nonzero, 8 for the begin of each row, and values, or codes and one scale, unless all
 /// are 1.

@@ -8,6 +8,7 @@
 
 #include "pare/base/error.h"
 #include "pare/base/simd.h"
+#include "pare/graph/gcn.h"
 #include "pare/graph/train_vertices.h"
 
 namespace pare::graph {
@@ -110,11 +111,8 @@ namespace {
 void refuse(const Graph& graph, const std::vector<TrainOptions>& models, bool whole_graphs) {
   for (const TrainOptions& options : models) {
     check(options, whole_graphs);
-    if (options.features && !has_features(graph))
-      throw UsageError(fmt::format("{} has no features to keep as {}", graph.name, name_of(options.features)),
-                       "--features", "leave it out");
-    if (options.features) features_of(graph, WithoutFeatures::own, false, options.features);
-    if (options.model == Model::gcn) degree_scale(matrix_for(options.model, graph.adjacency));
+    check_features(graph, options.features);
+    if (options.model == Model::gcn) degree_scales(with_self_loops(graph.adjacency));
   }
 }
 
@@ -122,7 +120,8 @@ void refuse(const Graph& graph, const std::vector<TrainOptions>& models, bool wh
 std::string identity(const Graph& graph, const std::vector<TrainOptions>& models, bool whole_graphs) {
   std::string all = graph.hash;
   for (const TrainOptions& options : models)
-    all += fmt::format(" {} {} {}", name_of(options), options.seed, decision_of(options, whole_graphs).dump());
+    all += fmt::format(" {} {} {} {}", name_of(options), options.seed, options.nested,
+                       decision_of(options, whole_graphs).dump());
   return all;
 }
 

@@ -18,6 +18,8 @@
 namespace pare::runtime {
 namespace {
 
+constexpr std::chrono::minutes to_meet(2);
+
 using Options = c10::intrusive_ptr<c10d::ProcessGroupGloo::Options>;
 
 Options over(std::shared_ptr<gloo::transport::Device> device) {
@@ -49,12 +51,13 @@ void meet(c10d::Store& store, int rank, int size, const std::string& address) {
   using namespace std::chrono_literals;
   const auto key = [](int r) { return fmt::format("rank {}", r); };
   store.set(key(rank), std::vector<std::uint8_t>{1});
-  const auto until = std::chrono::steady_clock::now() + 2min;
+  const auto until = std::chrono::steady_clock::now() + to_meet;
   for (int r = 0; r < size; ++r)
     for (; !store.check({key(r)}); std::this_thread::sleep_for(50ms)) {
       stop_if_interrupted();
       if (std::chrono::steady_clock::now() > until)
-        throw Error("is not there after two minutes", fmt::format("rank {} of {}", r, size),
+        throw Error(fmt::format("is not there after {} minutes", to_meet.count()),
+                    fmt::format("rank {} of {}", r, size),
                     fmt::format("do all ranks run, and reach {}?", printable(address)));
     }
 }
@@ -113,7 +116,7 @@ std::unique_ptr<GlooGroup> GlooGroup::from_environment() {
   options.isServer = rank == 0 && !(agent && std::string(agent) == "True");
   options.numWorkers = static_cast<std::size_t>(size);
   options.waitWorkers = false;
-  options.timeout = std::chrono::minutes(2);
+  options.timeout = to_meet;
   const bool here = address == "localhost" || address == "127.0.0.1" || address == "::1";
   try {
     auto store = c10::make_intrusive<c10d::PrefixStore>("pare", c10::make_intrusive<c10d::TCPStore>(address, options));

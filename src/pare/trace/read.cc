@@ -42,7 +42,7 @@ void add(std::string_view bytes, const std::string& where, Trace& trace, Ranks& 
 Trace read_traces(const std::vector<std::filesystem::path>& files) {
   Trace trace;
   Ranks ranks;
-  std::map<std::string, std::string> seen;  // by content
+  std::map<std::string, std::string> seen;  // by content: Chakra's files name no rank, as Kineto's do
   Progress progress("traces", files.size());
   for (const auto& file : files) {
     const std::string bytes = read_file(file, most_file_bytes);
