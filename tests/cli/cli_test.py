@@ -247,6 +247,7 @@ class Command(CommandTest):
     def test_unwritable_output(self):
         (self.folder / "file").write_text("in the way")
         self.refused(self.quantize("--method", "int", "-o", self.folder / "file" / "x"), 1, "file")
+        self.refused(self.quantize("--method", "int", "-o", self.folder / "file"), 2, "file is no folder")
         if os.geteuid() != 0:
             return
         self.refused(pare("report", self.folder / "nothing.json"), 1, "nothing.json")
