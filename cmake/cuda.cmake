@@ -25,5 +25,17 @@ endfunction()
 add_library(pare_cuda_runtime INTERFACE)
 target_link_libraries(pare_cuda_runtime INTERFACE ${PARE_CUDA_DIR}/lib/libcudart_static.a ${CMAKE_DL_LIBS} rt pthread)
 
-# Every program that needs a device.
+# What torch's headers for CUDA devices include: of NVIDIA's wheels, beside a whole torch.
+if(PARE_TORCH)
+  get_filename_component(_packages ${PARE_TORCH_DIR} DIRECTORY)
+  if(NOT EXISTS ${_packages}/nvidia/nccl/include/nccl.h OR NOT EXISTS ${_packages}/nvidia/cu13/include/cusparse.h)
+    message(FATAL_ERROR "the torch at '${PARE_TORCH_DIR}' has no NVIDIA libraries beside it: run `. tools/setup.sh; need_peers`, "
+      "set PARE_TORCH_DIR to that of a whole installation (pip install torch), or leave PARE_CUDA or PARE_TORCH off")
+  endif()
+  add_library(pare_nvidia_headers INTERFACE)
+  target_compile_options(pare_nvidia_headers INTERFACE
+    "SHELL:-idirafter ${_packages}/nvidia/cu13/include" "SHELL:-idirafter ${_packages}/nvidia/nccl/include")
+endif()
+
+# Every program and library that needs a device.
 add_custom_target(device_programs)

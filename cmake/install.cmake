@@ -5,6 +5,9 @@ install(TARGETS pare RUNTIME DESTINATION bin)
 install(TARGETS pare_core EXPORT pare LIBRARY DESTINATION lib)
 if(PARE_TORCH)
   install(TARGETS pare_torch LIBRARY DESTINATION lib)
+  if(PARE_CUDA)
+    install(TARGETS pare_torch_cuda LIBRARY DESTINATION lib)
+  endif()
 endif()
 
 # Headers of the rooms in libpare.so; those that only the importer uses stay inside.

@@ -1,7 +1,12 @@
 # Torch out of its Python wheel, linked straight to: find_package(Torch) asks for a CUDA toolkit that nothing here needs.
-# PARE_TORCH_DIR is the `torch` folder of a site-packages; ./quickstart puts one below .deps.
+# PARE_TORCH_DIR is the `torch` folder of a site-packages; ./quickstart puts one below .deps, without what only CUDA
+# devices need; the tests' peers have a whole one.
 
-file(GLOB _found ${CMAKE_SOURCE_DIR}/.deps/torch/lib/python3*/site-packages/torch)
+set(_environment torch)
+if(PARE_CUDA)
+  set(_environment peers)
+endif()
+file(GLOB _found ${CMAKE_SOURCE_DIR}/.deps/${_environment}/lib/python3*/site-packages/torch)
 set(PARE_TORCH_DIR "${_found}" CACHE PATH "the torch folder of the wheel")
 if(NOT EXISTS ${PARE_TORCH_DIR}/lib/libtorch_cpu.so)
   message(FATAL_ERROR "no torch at '${PARE_TORCH_DIR}': run ./quickstart, set PARE_TORCH_DIR, or configure with -DPARE_TORCH=OFF")

@@ -79,12 +79,41 @@ class Profile(command.CommandTest):
         self.refused(self.verb("predict", "mlp", 2, *FLOAT, "--data-parallel", 2, "--micro-batch", 2, "--batch", 8), 1, "linear forward 2x64x64 fp32",
                      "pare cluster profile")
 
+    def test_every_kind_of_network_in_every_type(self):
+        layers = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64, "vocab_size": 64}
+        llama = {"model_type": "llama", "num_key_value_heads": 2, "max_position_embeddings": 32, **layers}
+        networks = {
+            "bert": ({"model_type": "bert", "max_position_embeddings": 32, **layers},
+                     ["--pipeline-parallel", 2, "--plain-attention"]),
+            "llama": (llama, ["--context-parallel", 2, "--eager"]),
+            "mixtral": ({**llama, "model_type": "mixtral", "num_local_experts": 4, "num_experts_per_tok": 2},
+                        ["--data-parallel", 2, "--expert-parallel", 2]),
+            "t5": ({"model_type": "t5", "d_model": 32, "d_ff": 64, "num_layers": 2, "num_heads": 4, "d_kv": 8, "vocab_size": 64,
+                    "n_positions": 32}, ["--tensor-parallel", 2, "--sequence-parallel"]),
+            "vit": ({"model_type": "vit", "image_size": 16, "patch_size": 8, "num_channels": 3, **layers}, ["--data-parallel", 2])}
+        for name, (network, widths) in networks.items():
+            (self.folder / f"{name}.json").write_text(json.dumps(network))
+            for precision in "fp32", "bf16", "fp16":
+                options = [*widths, "--batch", 4, "--precision", precision]
+                for verb, more in (("profile", ["--rounds", 1, "-q"]), ("predict", ["-q"])):
+                    run = self.verb(verb, name, 2, *options, *more)
+                    self.assertEqual(run.returncode, 0, f"{verb} {name} {options}: {run.stderr}")
+        held = json.loads(self.profile.read_text())
+        self.assertEqual({"scores forward 4x32x32x8 bf16", "residual-dropout backward 1024 fp16"} - held["operations"].keys(), set())
+        self.assertEqual({c["kind"] for c in held["collectives"]},
+                         {"all-reduce", "send", "exchange", "all-to-all", "all-gather", "reduce-scatter"})
+
     def test_refuses_what_it_cannot_run(self):
         good = ["--data-parallel", 2, "--batch", 8]
-        self.refused(self.verb("profile", "gpt", 2, *good), 1, "bf16", "--precision fp32")
-        self.refused(self.verb("profile", "gpt", 2, *good, *FLOAT, "--plain-attention"), 1, "context")
+        self.refused(self.verb("profile", "gpt", 2, *good, "--precision", "fp8"), 1, "fp8", "--precision bf16")
         self.refused(self.verb("profile", "gpt", 2, *good, *FLOAT, "--rounds", 0), 2, "rounds")
         self.refused(self.verb("profile", "mlp", 2, *FLOAT, "--tensor-parallel", 2, "--batch", 8), 2, "--tensor-parallel")
+        self.refused(self.verb("profile", "gpt", 2, *good, *FLOAT, "--device", "tpu"), 2, "--device", "cpu and cuda")
+        # built without it, or with it on a machine that has none
+        self.refused(self.verb("profile", "gpt", 2, *good, *FLOAT, "--device", "cuda"), 1, "cpu")
+        (self.folder / "large.json").write_text(json.dumps(GPT | {"n_embd": 16384, "n_head": 128, "n_layer": 96}))
+        self.refused(self.verb("profile", "large", 2, *good, *FLOAT), 1, "GiB", "--micro-batch")
+        self.assertFalse(self.profile.exists())
         self.profile.write_text("[]")
         self.refused(self.verb("profile", "gpt", 2, *good, *FLOAT), 1, "profile.json")
         self.assertEqual(self.profile.read_text(), "[]")

@@ -26,7 +26,7 @@ Graph made() {
 }
 
 /// Loss and gradients of two steps, as text.
-std::string two_steps(Model model, runtime::GlooGroup* ranks) {
+std::string two_steps(Model model, runtime::RankGroup* ranks) {
   set_threads(1);
   TrainOptions o = published(model, false);
   o.dropout = 0;
@@ -53,7 +53,7 @@ TEST(Ranks, HaveTheGradientsOfOne) {
     const auto one = nlohmann::json::parse(runtime::run_ranks(1, [&](int) { return two_steps(model, nullptr); })[0]);
     const TemporaryFolder folder("pare-ranks");
     const auto both = runtime::run_ranks(2, [&](int rank) {
-      runtime::GlooGroup group(folder.path() / "store", "both", rank, 2);
+      runtime::RankGroup group(folder.path() / "store", "both", rank, 2);
       const std::string said = two_steps(model, &group);
       group.barrier();
       return said;

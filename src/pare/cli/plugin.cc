@@ -45,13 +45,12 @@ void* open_with_torch(const fs::path& library) {
 
 }  // namespace
 
-const TorchVerbs& torch_verbs(const Global& global) {
+const TorchVerbs& torch_verbs(const Global& global, Devices devices) {
   if (global.device != "cpu" && global.device != "cuda")
     throw UsageError(fmt::format("no device is called '{}'", printable(global.device)), "--device",
                      "known are cpu and cuda");
-  if (global.device != "cpu")
-    throw UsageError("'" + printable(global.device) + "' cannot be used: the lean torch that pare installs has no CUDA",
-                     "--device", "choose cpu, or build against the whole torch wheel");
+  if (global.device != "cpu" && devices == Devices::cpu)
+    throw UsageError("this verb does not run on '" + global.device + "'", "--device", "choose cpu");
   const fs::path here = fs::read_symlink("/proc/self/exe").parent_path();
   for (const fs::path& folder : std::array{here, here / ".." / "lib"}) {
     const fs::path library = folder / "libpare_torch.so";

@@ -4,7 +4,11 @@
 
 namespace pare::cli {
 
-/// Opens libpare_torch.so from beside the command (or ../lib). Throws Error saying how to get it.
-const TorchVerbs& torch_verbs(const Global& global);
+/// Where a verb can run.
+enum class Devices { cpu, cpu_and_cuda };
+
+/// Opens libpare_torch.so from beside the command (or ../lib). Throws Error saying how to get it, UsageError where
+/// --device names another device than the verb has.
+const TorchVerbs& torch_verbs(const Global& global, Devices devices = Devices::cpu);
 
 }  // namespace pare::cli

@@ -63,6 +63,7 @@ struct ReportRequest {
 struct ProfileRequest {
   cluster::Events events;
   int rounds = 15;
+  bool cuda = false;
 };
 
 /// What to train, which depends on whether the graph is a union whose graphs are classified.

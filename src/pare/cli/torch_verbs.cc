@@ -24,7 +24,7 @@
 #include "pare/quantize/verb.h"
 #include "pare/runtime/block_cache.h"
 #include "pare/runtime/generate.h"
-#include "pare/runtime/gloo.h"
+#include "pare/runtime/rank_group.h"
 #include "pare/runtime/verb.h"
 #include "pare/text/byte_pair.h"
 
@@ -161,13 +161,13 @@ std::vector<study::Study> report(const ReportRequest& request) {
 }
 
 cluster::Profile profile(const ProfileRequest& request) {
-  return cluster::measure(request.events, {.rounds = request.rounds});
+  return cluster::measure(request.events, {.rounds = request.rounds, .cuda = request.cuda});
 }
 
 std::optional<study::Study> train_gnn(const GnnRequest& request) {
   const graph::Graph graph = graph::read_graph(request.graph);
   const auto options = request.options(graph::classifies_graphs(graph));
-  const auto ranks = runtime::GlooGroup::from_environment();
+  const auto ranks = runtime::RankGroup::from_environment();
   if (ranks && ranks->rank() > 0) set_quiet(true);
   study::Study study = graph::train(graph, options, ranks.get());
   if (ranks) ranks->barrier();

@@ -136,7 +136,8 @@ void add_profile(CLI::App& cluster_verb, const Global& global) {
     cluster::Profile profile;
     if (std::filesystem::exists(r->profile)) profile = cluster::read_profile(r->profile);
     const cluster::Profile measured =
-        torch_verbs(global).profile({cluster::events(*network, strategy, machine), r->rounds});
+        torch_verbs(global, Devices::cpu_and_cuda)
+            .profile({cluster::events(*network, strategy, machine), r->rounds, global.device == "cuda"});
     profile.merge(measured);
     write_file(r->profile, to_json(profile));
 

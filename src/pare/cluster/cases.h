@@ -9,13 +9,15 @@
 
 namespace pare::cluster {
 
-/// Runs the operation once and returns what it made, if that is a tensor of its own.
-using Case = std::function<at::Tensor()>;
+using Made = std::vector<at::Tensor>;
 
-/// Throws Error where it cannot be run here: in another type than float32, or of a kind that has no kernel.
+/// Runs the operation once and returns what it made, as far as that has memory of its own.
+using Case = std::function<Made()>;
+
+/// Throws Error for what is not run: operations in 8 bits.
 void check_runnable(const Operation& operation);
 
 /// The operation on that many sets of buffers, to be run in turn so that it finds no operand in the cache.
-std::vector<Case> cases(const Operation& operation, int sets);
+std::vector<Case> cases(const Operation& operation, int sets, at::Device device = at::kCPU);
 
 }  // namespace pare::cluster

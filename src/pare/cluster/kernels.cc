@@ -5,7 +5,7 @@
 namespace pare::cluster::kernel {
 namespace {
 
-constexpr double epsilon = 1e-5;
+constexpr double epsilon = 1e-5, dropped = 0.1;
 
 /// Tokens as rows of a table that begins at `first`, and which of them it does not hold.
 struct Rows {
@@ -35,7 +35,10 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
 at::Tensor linear_backward(const at::Tensor& dy, const at::Tensor& weight) { return at::mm(dy, weight); }
 
 void linear_weight(const at::Tensor& dy, const at::Tensor& x, at::Tensor dweight, at::Tensor dbias) {
-  dweight.addmm_(dy.t(), x);
+  if (dy.scalar_type() == dweight.scalar_type())
+    dweight.addmm_(dy.t(), x);
+  else
+    dweight.add_(at::mm(dy.t(), x));
   if (dbias.defined()) dbias.add_(dy.sum(0));
 }
 
@@ -68,6 +71,37 @@ at::Tensor attend_backward(const at::Tensor& dy, const at::Tensor& qkv, const At
   return at::stack({dq.transpose(1, 2), dk.transpose(1, 2), dv.transpose(1, 2)}, 2).view(qkv.sizes());
 }
 
+at::Tensor scores(const at::Tensor& q, const at::Tensor& k) { return at::bmm(q, k.transpose(1, 2)); }
+
+Both scores_backward(const at::Tensor& ds, const at::Tensor& q, const at::Tensor& k) {
+  return {at::bmm(ds, k), at::bmm(ds.transpose(1, 2), q)};
+}
+
+at::Tensor softmax(const at::Tensor& s) { return at::_softmax(s, -1, /*half_to_float=*/false); }
+
+at::Tensor softmax_backward(const at::Tensor& dp, const at::Tensor& p) {
+  return at::_softmax_backward_data(dp, p, -1, p.scalar_type());
+}
+
+at::Tensor context(const at::Tensor& p, const at::Tensor& v) { return at::bmm(p, v).transpose(0, 1).contiguous(); }
+
+Both context_backward(const at::Tensor& dy, const at::Tensor& p, const at::Tensor& v) {
+  const at::Tensor d = dy.transpose(0, 1);
+  return {at::bmm(d, v.transpose(1, 2)), at::bmm(p.transpose(1, 2), d)};
+}
+
+Dropped drop(const at::Tensor& x) {
+  auto [y, kept] = at::native_dropout(x, dropped, /*train=*/true);
+  return {y, kept};
+}
+
+at::Tensor drop_backward(const at::Tensor& dy, const at::Tensor& kept) {
+  return at::native_dropout_backward(dy, kept, 1 / (1 - dropped));
+}
+
+at::Tensor gate(const at::Tensor& x) { return at::glu(x, -1); }
+at::Tensor gate_backward(const at::Tensor& dy, const at::Tensor& x) { return at::glu_backward(dy, x, -1); }
+
 at::Tensor gelu(const at::Tensor& x) { return at::gelu(x); }
 at::Tensor gelu_backward(const at::Tensor& dy, const at::Tensor& x) { return at::gelu_backward(dy, x); }
 at::Tensor relu(const at::Tensor& x) { return at::relu(x); }
@@ -75,6 +109,17 @@ at::Tensor relu_backward(const at::Tensor& dy, const at::Tensor& y) { return at:
 
 at::Tensor residual(const at::Tensor& x, at::Tensor y, const at::Tensor& bias) { return y.add_(bias).add_(x); }
 at::Tensor residual_backward(at::Tensor dx, const at::Tensor& dy) { return dx.add_(dy); }
+
+Dropped residual_dropout(const at::Tensor& x, at::Tensor y, const at::Tensor& bias) {
+  Dropped out = drop(y.add_(bias));
+  out.y.add_(x);
+  return out;
+}
+
+at::Tensor residual_dropout_backward(at::Tensor dx, const at::Tensor& dy, const at::Tensor& kept) {
+  dx.add_(dy);
+  return drop_backward(dy, kept);
+}
 
 at::Tensor embed(const at::Tensor& tokens, const at::Tensor& table, std::int64_t first) {
   const Rows rows = rows_of(tokens, first, table.size(0));

@@ -8,7 +8,7 @@ namespace pare::cluster::kernel {
 // x: [rows, inner]; weight: [columns, inner]; bias: [columns] or undefined; dy: [rows, columns].
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 at::Tensor linear_backward(const at::Tensor& dy, const at::Tensor& weight);
-/// Adds to dweight, and to dbias where it is defined.
+/// Adds to dweight, and to dbias where it is defined; both are float32.
 void linear_weight(const at::Tensor& dy, const at::Tensor& x, at::Tensor dweight, at::Tensor dbias);
 
 struct Normalised {
@@ -28,6 +28,28 @@ Attended attend(const at::Tensor& qkv, std::int64_t samples, std::int64_t heads)
 at::Tensor attend_backward(const at::Tensor& dy, const at::Tensor& qkv, const Attended& saved, std::int64_t samples,
                            std::int64_t heads);
 
+// Attention in parts, a matrix for each head of each sample. q: [matrices, queries, width]; k, v: [matrices, keys,
+// width]; s: [matrices, queries, keys]; context: [queries, matrices, width], as the product behind it reads it.
+struct Both {
+  at::Tensor first, second;  // gradients of a product's operands
+};
+at::Tensor scores(const at::Tensor& q, const at::Tensor& k);
+Both scores_backward(const at::Tensor& ds, const at::Tensor& q, const at::Tensor& k);
+at::Tensor softmax(const at::Tensor& s);
+at::Tensor softmax_backward(const at::Tensor& dp, const at::Tensor& p);
+at::Tensor context(const at::Tensor& p, const at::Tensor& v);
+Both context_backward(const at::Tensor& dy, const at::Tensor& p, const at::Tensor& v);
+
+struct Dropped {
+  at::Tensor y, kept;  // kept: bool
+};
+Dropped drop(const at::Tensor& x);
+at::Tensor drop_backward(const at::Tensor& dy, const at::Tensor& kept);
+
+/// The gated linear unit, in one kernel: x: [rows, 2 * width], y: [rows, width].
+at::Tensor gate(const at::Tensor& x);
+at::Tensor gate_backward(const at::Tensor& dy, const at::Tensor& x);
+
 at::Tensor gelu(const at::Tensor& x);
 at::Tensor gelu_backward(const at::Tensor& dy, const at::Tensor& x);
 at::Tensor relu(const at::Tensor& x);
@@ -37,6 +59,10 @@ at::Tensor relu_backward(const at::Tensor& dy, const at::Tensor& y);
 at::Tensor residual(const at::Tensor& x, at::Tensor y, const at::Tensor& bias);
 /// dx + dy, in the memory of dx.
 at::Tensor residual_backward(at::Tensor dx, const at::Tensor& dy);
+
+/// x + dropped (y + bias). The other way: dx + dy, in the memory of dx; the gradient of y.
+Dropped residual_dropout(const at::Tensor& x, at::Tensor y, const at::Tensor& bias);
+at::Tensor residual_dropout_backward(at::Tensor dx, const at::Tensor& dy, const at::Tensor& kept);
 
 /// Rows of `table`, which holds the tokens from `first` on; zeros for others. tokens: [rows] int64.
 at::Tensor embed(const at::Tensor& tokens, const at::Tensor& table, std::int64_t first);

@@ -70,10 +70,12 @@ class Builder {
       return {{causal ? OperationKind::causal : OperationKind::attention, Direction::forward, shape, p}};
     std::vector<Operation> out{{OperationKind::scores, Direction::forward, shape, p},
                                moving(OperationKind::softmax, matrices * queries, keys)};
-    if (s_.dropout && t_.dropout) out.push_back(moving(OperationKind::dropout, matrices * queries * keys));
+    if (drops()) out.push_back(moving(OperationKind::dropout, matrices * queries * keys));
     out.push_back({OperationKind::context, Direction::forward, shape, p});
     return out;
   }
+
+  bool drops() const { return s_.dropout && t_.dropout; }
 
   /// Of a layer: attention, to an encoder too where there is one, and feed-forward.
   int halves() const { return t_.encoder_tokens > 0 ? 3 : 2; }
@@ -98,7 +100,7 @@ class Builder {
   /// Whether a layer is computed again but for its last product: not where dropout makes its mask behind it, where
   /// experts' outcomes are weighed, or where a normalisation (BERT) has it as its input.
   bool stops_early() const {
-    const bool needed = (s_.dropout && t_.dropout) || t_.experts > 0 || t_.token_types > 0;
+    const bool needed = drops() || t_.experts > 0 || t_.token_types > 0;
     return s_.recompute == Recompute::full && s_.early_stop && !needed;
   }
   double boundary_bytes() const { return s_.activation_width() * static_cast<double>(tokens() * t_.hidden); }
@@ -165,7 +167,7 @@ Part Builder::layer() const {
   }
   std::vector<Operation> moving_parts{
       moving(OperationKind::normalise, spread(n), h, halves()),
-      moving(OperationKind::residual, spread(n) * h, 1, halves()),
+      moving(drops() ? OperationKind::residual_dropout : OperationKind::residual, spread(n) * h, 1, halves()),
       moving(t_.gated ? OperationKind::gate : OperationKind::activation, routed() * inner)};
 
   append(moving_parts, unfused());

@@ -1,65 +1,122 @@
 #include "pare/cluster/measure.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "pare/base/error.h"
 #include "pare/base/median.h"
-#include "pare/base/stopwatch.h"
+#include "pare/base/progress.h"
 #include "pare/base/temporary.h"
 #include "pare/cluster/cases.h"
 #include "pare/runtime/block_cache.h"
-#include "pare/runtime/gloo.h"
+#include "pare/runtime/cuda.h"
+#include "pare/runtime/device_clock.h"
+#include "pare/runtime/memory.h"
+#include "pare/runtime/rank_group.h"
 #include "pare/runtime/ranks.h"
 
 namespace pare::cluster {
 namespace {
 
 using nlohmann::json;
-using runtime::GlooGroup;
 using runtime::Pending;
+using runtime::RankGroup;
 
 constexpr int warm_up = 8;                           // rounds that are not counted: every buffer once
 constexpr double smallest_message = 1024, step = 4;  // of the sizes between
 
-/// An operation with so many buffers that, between two runs on one of them, more than a cache has been used; what each
-/// run makes is kept until then, so that results find cold memory too.
+/// A rank that measures, and the other one where there are two.
+struct Here {
+  at::Device device;
+  runtime::DeviceClock clock;
+  std::unique_ptr<RankGroup> both;
+
+  void barrier() const {
+    if (both) both->barrier();
+  }
+};
+
+Here on_processor(const std::filesystem::path& folder, int rank) {
+  runtime::use_block_cache();
+  return {at::kCPU, runtime::DeviceClock(at::kCPU), std::make_unique<RankGroup>(folder / "store", "both", rank, 2)};
+}
+
+/// Beside the other rank where there is a device for it.
+Here on_cuda(const std::filesystem::path& folder, int rank) {
+  const int ranks = std::min(2, runtime::cuda().devices());
+  const at::Device device(at::kCUDA, static_cast<at::DeviceIndex>(rank));
+  c10::impl::VirtualGuardImpl(at::kCUDA).setDevice(device);
+  return {device, runtime::DeviceClock(device),
+          ranks > 1 ? RankGroup::over_nccl(folder / "store", rank, ranks) : nullptr};
+}
+
+/// So many that, between two runs on one of them, more than a cache has been used; the largest do that alone.
+int sets(const Operation& o) {
+  constexpr double cache = 64 << 20;
+  return bytes(o) >= 4 * cache ? 1 : static_cast<int>(std::clamp(cache / bytes(o), 2.0, 8.0));
+}
+
+/// An operation on its sets of buffers in turn; what each run makes is kept until then, so that results find cold
+/// memory too.
 class Rotated {
  public:
-  explicit Rotated(const Operation& operation)
-      : cases_(cases(operation, static_cast<int>(std::clamp(rotated_bytes / bytes(operation), 2.0, 8.0)))),
-        made_(cases_.size()) {}
+  explicit Rotated(const Operation& operation) : cases_(cases(operation, sets(operation))), made_(cases_.size()) {}
 
-  double seconds() {
+  double seconds(Here& here) {
     const std::size_t i = next_++ % cases_.size();
-    made_[i].reset();
-    return seconds_of([&] { made_[i] = cases_[i](); });
+    made_[i].clear();
+    return here.clock.seconds([&] { made_[i] = cases_[i](); });
   }
 
  private:
-  static constexpr double rotated_bytes = 64 << 20;
-
   std::vector<Case> cases_;
-  std::vector<at::Tensor> made_;
+  std::vector<Made> made_;
   std::size_t next_ = 0;
 };
 
-/// Times of every operation, [key][round].
-json computation(const Events& events, const MeasureOptions& options, GlooGroup& both) {
+using Times = std::vector<std::vector<double>>;  // [event][round]
+
+/// In rounds over all operations, each as the others leave the caches.
+Times in_rounds(const Events& events, int rounds, Here& here, Progress* progress) {
   std::vector<Rotated> all;
   for (const auto& [key, operation] : events.operations) all.emplace_back(operation);
-  std::vector<std::vector<double>> times(all.size());
-  for (int round = -warm_up; round < options.rounds; ++round) {
-    both.barrier();
+  Times times(all.size());
+  for (int round = -warm_up; round < rounds; ++round) {
+    here.barrier();
     for (std::size_t i = 0; i < all.size(); ++i) {
-      const double seconds = all[i].seconds();
+      const double seconds = all[i].seconds(here);
       if (round >= 0) times[i].push_back(seconds);
+      if (progress) progress->step();
     }
   }
+  return times;
+}
+
+/// One after the other, with no more than one's buffers: the clock clears the caches.
+Times in_turn(const Events& events, int rounds, Here& here, Progress* progress) {
+  Times times;
+  here.barrier();
+  for (const auto& [key, operation] : events.operations) {
+    const Case run = cases(operation, 1, here.device)[0];
+    auto& own = times.emplace_back();
+    for (int round = -warm_up; round < rounds; ++round) {
+      const double seconds = here.clock.seconds([&] { run(); });
+      if (round >= 0) own.push_back(seconds);
+      if (progress) progress->step();
+    }
+  }
+  return times;
+}
+
+/// Times of every operation, [key][round].
+json computation(const Events& events, int rounds, Here& here, Progress* progress) {
+  const Times times = (here.device.is_cpu() ? in_rounds : in_turn)(events, rounds, here, progress);
   json out = json::object();
   std::size_t i = 0;
   for (const auto& [key, operation] : events.operations) out[key] = times[i++];
@@ -67,22 +124,30 @@ json computation(const Events& events, const MeasureOptions& options, GlooGroup&
 }
 
 /// What two ranks do for one collective of that many bytes, the size of the whole array.
-std::function<void()> communication(CollectiveKind kind, double bytes, int rank, GlooGroup& both) {
+std::function<void()> communication(CollectiveKind kind, double bytes, int rank, const Here& here) {
+  RankGroup& both = *here.both;
   const auto count = std::max<std::int64_t>(2, static_cast<std::int64_t>(bytes / 4) / 2 * 2);
-  const at::Tensor whole = at::zeros({count}), other = at::zeros({count}), part = at::zeros({count / 2});
+  const auto zeros = [&](std::int64_t n) { return at::zeros({n}, at::TensorOptions(here.device)); };
+  const at::Tensor whole = zeros(count), other = zeros(count), part = zeros(count / 2), others = zeros(count / 2);
   switch (kind) {
     case CollectiveKind::all_reduce: return [=, &both] { both.sum(whole); };
     case CollectiveKind::all_gather: return [=, &both] { both.gather(whole, part); };
     case CollectiveKind::reduce_scatter: return [=, &both] { both.reduce_scatter(part, whole); };
-    case CollectiveKind::send:  // there and back
-      return [=, &both] {
-        const Pending arrival = both.receive(other, 1 - rank, 0);
-        if (rank == 0) both.send(whole, 1, 0)();
-        arrival();
-        if (rank == 1) both.send(whole, 0, 0)();
-      };
-    default: return {};
+    case CollectiveKind::all_to_all: return [=, &both] { both.all_to_all(other, whole); };
+    case CollectiveKind::exchange: return [=, &both] { both.exchange(part, others, 1 - rank); };
+    case CollectiveKind::send: break;
   }
+  // there and back; a receiver is there before what it waits for
+  return [=, &both] {
+    if (rank == 0) {
+      const Pending sent = both.send(whole, 1, 0), arrival = both.receive(other, 1, 0);
+      sent();
+      arrival();
+    } else {
+      both.receive(other, 0, 0)();
+      both.send(whole, 0, 0)();
+    }
+  };
 }
 
 std::set<double> sizes(const std::set<double>& asked) {
@@ -92,29 +157,45 @@ std::set<double> sizes(const std::set<double>& asked) {
 }
 
 /// [{kind, bytes, times}].
-json communications(const Events& events, const MeasureOptions& options, int rank, GlooGroup& both) {
+json communications(const Events& events, int rounds, int rank, Here& here, Progress* progress) {
   json out = json::array();
+  const at::Tensor meeting = at::zeros({1}, at::TensorOptions(here.device));
+  const auto meet = [&] { here.both->sum(meeting); };
   for (const auto& [kind, asked] : events.collectives)
     for (const double bytes : sizes(asked)) {
-      const auto run = communication(kind, bytes, rank, both);
+      const auto run = communication(kind, bytes, rank, here);
       std::vector<double> times;
-      for (int round = -warm_up; round < options.rounds; ++round) {
-        both.barrier();
-        const double seconds = seconds_of(run);
+      for (int round = -warm_up; round < rounds; ++round) {
+        const double seconds = here.clock.seconds(run, meet);
         if (round >= 0) times.push_back(kind == CollectiveKind::send ? seconds / 2 : seconds);
+        if (progress) progress->step();
       }
       out.push_back({{"kind", name(kind)}, {"bytes", bytes}, {"times", times}});
     }
   return out;
 }
 
-/// Before ranks are started, so that what is wrong is said once.
-void check_runnable(const Events& events) {
-  for (const auto& [key, operation] : events.operations) check_runnable(operation);
-  for (const auto& [kind, bytes] : events.collectives)
-    if (kind == CollectiveKind::all_to_all || kind == CollectiveKind::exchange)
-      throw Error(fmt::format("'{}' is not run here", name(kind)), "profile",
-                  "take such strategies by --cluster alone");
+std::size_t count(const Events& events) {
+  std::size_t n = events.operations.size();
+  for (const auto& [kind, asked] : events.collectives) n += sizes(asked).size();
+  return n;
+}
+
+/// Before ranks are started, so that what is wrong is said once. Two ranks of a processor hold all at the same time,
+/// operands and results.
+void check_runnable(const Events& events, bool cuda) {
+  double needed = 0;
+  for (const auto& [key, operation] : events.operations) {
+    check_runnable(operation);
+    // parameters are read and written more than once: of each a gradient, two moments and the weight, and its copy
+    const bool parameters = operation.kind == OperationKind::optimizer;
+    needed += 2 * sets(operation) * (parameters ? 18.0 * static_cast<double>(operation.shape[0]) : bytes(operation));
+  }
+  const auto free = static_cast<double>(runtime::available_memory_bytes());
+  if (!cuda && needed > free)
+    throw Error(
+        fmt::format("its events take {:.1f} GiB on two ranks, {:.1f} are free", needed / (1 << 30), free / (1 << 30)),
+        "profile", "take a smaller --micro-batch, or more tensor or pipeline ranks");
 }
 
 /// The processor's name, as the kernel has it.
@@ -129,33 +210,38 @@ std::string processor() {
 }  // namespace
 
 Profile measure(const Events& events, const MeasureOptions& options) {
-  check_runnable(events);
+  check_runnable(events, options.cuda);
   const TemporaryFolder folder("pare-profile");
   const auto said = runtime::run_ranks(2, [&](int rank) {
-    runtime::use_block_cache();
-    GlooGroup both(folder.path() / "store", "both", rank, 2);
-    json out{{"operations", computation(events, options, both)},
-             {"collectives", communications(events, options, rank, both)}};
-    both.barrier();
+    if (options.cuda && rank >= runtime::cuda().devices()) return std::string();
+    Here here = options.cuda ? on_cuda(folder.path(), rank) : on_processor(folder.path(), rank);
+    std::optional<Progress> shown;
+    if (rank == 0) shown.emplace("profiling", count(events) * static_cast<std::size_t>(options.rounds + warm_up));
+    Progress* progress = shown ? &*shown : nullptr;
+    json out{{"device", options.cuda ? runtime::cuda().name(rank) : "one core of " + processor()},
+             {"operations", computation(events, options.rounds, here, progress)}};
+    if (here.both) out["collectives"] = communications(events, options.rounds, rank, here, progress);
+    here.barrier();
     return out.dump();
   });
 
-  const json first = json::parse(said[0]), second = json::parse(said[1]);
-  Profile profile{.device = fmt::format("one core of {}", processor())};
-  const auto both_ranks = [](const json& a, const json& b) {
+  const json first = json::parse(said[0]), second = said[1].empty() ? json() : json::parse(said[1]);
+  Profile profile{.device = first["device"]};
+  const auto on_ranks = [](const json& a, const json& b) {
     std::vector<double> times = a;
-    times.insert(times.end(), b.begin(), b.end());
+    if (!b.is_null()) times.insert(times.end(), b.begin(), b.end());
     return median(times);
   };
   for (const auto& [key, times] : first["operations"].items())
-    profile.operations[key] = {both_ranks(times, second["operations"][key]), "measured"};
+    profile.operations[key] = {on_ranks(times, second.is_null() ? json() : second["operations"][key]), "measured"};
+  if (second.is_null()) return profile;  // nobody to communicate with
   for (std::size_t i = 0; i < first["collectives"].size(); ++i) {
     const json& a = first["collectives"][i];
     profile.collectives.push_back({.kind = parse_collective(a["kind"], "profile"),
                                    .ranks = 2,
                                    .nodes = 1,
                                    .bytes = a["bytes"],
-                                   .seconds = both_ranks(a["times"], second["collectives"][i]["times"]),
+                                   .seconds = on_ranks(a["times"], second["collectives"][i]["times"]),
                                    .source = "measured"});
   }
   return profile;

@@ -6,12 +6,14 @@
 namespace pare::cluster {
 
 struct MeasureOptions {
-  int rounds = 15;  // every event runs once a round; its figure is the median
+  int rounds = 15;    // every event runs once a round; its figure is the median
+  bool cuda = false;  // on the first two CUDA devices, or on the one there is
 };
 
-/// Computation by both ranks at once, as in training, in rounds over all events, so that each meets the caches as the
-/// others leave them; collectives and messages over Gloo, at the sizes asked for and in between. The events are those
-/// of float32. Throws Error for an event that cannot be run here.
+/// Computation by both ranks at once, as in training; collectives and messages over Gloo or NCCL, at the sizes asked for
+/// and in between. On processors in rounds over all events, so that each meets the caches as the others leave them; on
+/// CUDA devices each by itself, on caches that were cleared, timed by the device. One device alone has no collectives.
+/// Throws Error for an event that cannot be run here.
 Profile measure(const Events& events, const MeasureOptions& options);
 
 }  // namespace pare::cluster

@@ -10,10 +10,10 @@ namespace pare::cluster {
 namespace {
 
 constexpr std::array<std::string_view, 4> precisions{"fp32", "fp16", "bf16", "fp8"};
-constexpr std::array<std::string_view, 19> kinds{"linear",  "scores",    "context",   "attention",  "causal",
-                                                 "softmax", "dropout",   "normalise", "activation", "relu",
-                                                 "gate",    "residual",  "copy",      "cast",       "transpose",
-                                                 "largest", "embedding", "loss",      "optimizer"};
+constexpr std::array<std::string_view, 20> kinds{
+    "linear",    "scores",     "context", "attention", "causal",   "softmax",          "dropout",
+    "normalise", "activation", "relu",    "gate",      "residual", "residual-dropout", "copy",
+    "cast",      "transpose",  "largest", "embedding", "loss",     "optimizer"};
 constexpr std::array<std::string_view, 3> directions{"forward", "backward", "weight"};
 
 /// Numbers of a shape that a kind has.
@@ -94,7 +94,8 @@ double bytes(const Operation& o) {
     case OperationKind::activation:
     case OperationKind::relu: return (forward ? 2 : 3) * width * a;
     case OperationKind::gate: return (forward ? 3 : 5) * width * a;
-    case OperationKind::residual: return (forward ? 3 : 2) * width * a + a;
+    case OperationKind::residual: return (forward ? 3 : 2) * width * a;
+    case OperationKind::residual_dropout: return (forward ? 3 : 2) * width * a + a;
     case OperationKind::copy: return 2 * width * a;
     case OperationKind::cast: return (width + b) * a;
     case OperationKind::transpose: return 2 * a;

@@ -17,19 +17,20 @@ double bytes_of(Precision precision);
 
 /// What an operation does, with the meaning of its shape.
 enum class OperationKind {
-  linear,      // rows, inner, columns: [rows, inner] x [inner, columns]
-  scores,      // matrices, queries, keys, width: queries x keys of each head of each sample
-  context,     // the same: probabilities x values
-  attention,   // the same: scores, softmax and context in one kernel that keeps no scores (flash)
-  causal,      // attention whose queries see no later keys; half the pairs
-  softmax,     // rows, width: scaled and masked
-  dropout,     // elements
-  normalise,   // rows, width
-  activation,  // elements: GELU or SiLU
-  relu,        // elements
-  gate,        // elements: activation of one half times the other
-  residual,    // elements: bias, dropout and addition
-  copy,        // elements: one step of something that is not fused, reading and writing them
+  linear,            // rows, inner, columns: [rows, inner] x [inner, columns]
+  scores,            // matrices, queries, keys, width: queries x keys of each head of each sample
+  context,           // the same: probabilities x values
+  attention,         // the same: scores, softmax and context in one kernel that keeps no scores (flash)
+  causal,            // attention whose queries see no later keys; half the pairs
+  softmax,           // rows, width: scaled and masked
+  dropout,           // elements
+  normalise,         // rows, width
+  activation,        // elements: GELU or SiLU
+  relu,              // elements
+  gate,              // elements: activation of one half times the other
+  residual,          // elements: bias and addition
+  residual_dropout,  // the same with dropout before the addition
+  copy,              // elements: one step of something that is not fused, reading and writing them
   cast,  // elements, copies: rounded to 8 bits, written once or, transposed, twice; the largest is found on the way
   transpose,  // elements: of 8 bits
   largest,    // elements: their largest magnitude, for a scale

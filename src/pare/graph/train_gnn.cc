@@ -129,7 +129,7 @@ std::string identity(const Graph& graph, const std::vector<TrainOptions>& models
 
 bool classifies_graphs(const Graph& graph) { return graph.labels.empty() && !graph.graph_labels.empty(); }
 
-study::Study train(const Graph& graph, const std::vector<TrainOptions>& models, runtime::GlooGroup* ranks) {
+study::Study train(const Graph& graph, const std::vector<TrainOptions>& models, runtime::RankGroup* ranks) {
   const bool whole_graphs = classifies_graphs(graph);
   refuse(graph, models, whole_graphs);
   if (ranks) ranks->agree(identity(graph, models, whole_graphs), "graph and options");

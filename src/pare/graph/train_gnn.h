@@ -9,7 +9,7 @@
 #include "pare/study/study.h"
 
 namespace pare::runtime {
-class GlooGroup;
+class RankGroup;
 }
 
 namespace pare::graph {
@@ -36,17 +36,17 @@ struct Run {
 /// Vertices: after each epoch the validation vertices are classified. Parameters are kept where neither their loss nor
 /// their accuracy is worse than before, and training stops when for `patience` epochs neither was as good (Veličković
 /// et al. 2018). The test vertices are classified once, with the parameters kept.
-std::vector<Run> train_vertices(const Graph& graph, const TrainOptions& options, runtime::GlooGroup* ranks);
+std::vector<Run> train_vertices(const Graph& graph, const TrainOptions& options, runtime::RankGroup* ranks);
 
 /// Whole graphs: a run for each fold, which is its test set, trained on the others; the rate is halved every 50 epochs
 /// (Xu et al. 2019). The runs' `best` is the epoch with the highest accuracy in the mean over folds, as in that paper;
 /// with options.nested the fold after it chooses the epoch and is not trained on. Ranks train a share of the folds
 /// each, with the same results as one.
-std::vector<Run> train_graphs(const Graph& graph, const TrainOptions& options, runtime::GlooGroup* ranks);
+std::vector<Run> train_graphs(const Graph& graph, const TrainOptions& options, runtime::RankGroup* ranks);
 
 /// Trains each of the models on the graph: one candidate each. Costs: test_accuracy with the standard deviation over
 /// runs, validation_accuracy, epoch_ms, seconds; feature_bytes of a graph that has features. ranks: what a batch, or
 /// the folds, are divided among; null: nothing.
-study::Study train(const Graph& graph, const std::vector<TrainOptions>& models, runtime::GlooGroup* ranks);
+study::Study train(const Graph& graph, const std::vector<TrainOptions>& models, runtime::RankGroup* ranks);
 
 }  // namespace pare::graph

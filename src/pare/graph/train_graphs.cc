@@ -17,7 +17,7 @@
 #include "pare/graph/features.h"
 #include "pare/graph/splits.h"
 #include "pare/graph/train_gnn.h"
-#include "pare/runtime/gloo.h"
+#include "pare/runtime/rank_group.h"
 
 namespace pare::graph {
 namespace {
@@ -158,7 +158,7 @@ void set(Run& run, const double* numbers, std::size_t epochs) {
 }
 
 /// Fills the runs of the other ranks' folds. A run without a curve is another's.
-void share(std::vector<Run>& runs, std::size_t epochs, runtime::GlooGroup& ranks) {
+void share(std::vector<Run>& runs, std::size_t epochs, runtime::RankGroup& ranks) {
   const auto size = static_cast<std::int64_t>(2 + 4 * epochs);
   const at::Tensor all = at::zeros({static_cast<std::int64_t>(runs.size()), size}, at::kDouble);
   auto* to = all.data_ptr<double>();
@@ -182,7 +182,7 @@ std::size_t best_epoch(const std::vector<const Run*>& runs, const auto& accuracy
 
 }  // namespace
 
-std::vector<Run> train_graphs(const Graph& graph, const TrainOptions& options, runtime::GlooGroup* ranks) {
+std::vector<Run> train_graphs(const Graph& graph, const TrainOptions& options, runtime::RankGroup* ranks) {
   if (graph.graph_labels.empty()) throw Error("has no labels of graphs", graph.name, "a network needs them to learn");
   if (graph.graph_labels.size() < 2 * static_cast<std::size_t>(options.folds))
     throw Error(fmt::format("has {} graphs, too few for {} folds", graph.graph_labels.size(), options.folds),

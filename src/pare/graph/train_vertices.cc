@@ -42,12 +42,12 @@ VertexTask vertex_task(const Graph& graph, const TrainOptions& options, bool sam
   return task;
 }
 
-bool in_batches(const TrainOptions& options, const runtime::GlooGroup* ranks) {
+bool in_batches(const TrainOptions& options, const runtime::RankGroup* ranks) {
   return options.batch > 0 || !options.fanouts.empty() || ranks;
 }
 
 VertexTrainer::VertexTrainer(const VertexTask& task, const TrainOptions& options, std::uint64_t seed,
-                             runtime::GlooGroup* ranks)
+                             runtime::RankGroup* ranks)
     : task_(task), options_(options), ranks_(ranks) {
   at::manual_seed(seed);  // the same parameters on all ranks
   network_ =
@@ -178,7 +178,7 @@ void VertexTrainer::restore(const std::vector<at::Tensor>& snapshot) {
 namespace {
 
 Run train_once(const VertexTask& task, const Split& split, const TrainOptions& options, std::uint64_t seed,
-               runtime::GlooGroup* ranks, Progress& progress) {
+               runtime::RankGroup* ranks, Progress& progress) {
   Run run{.seed = seed};
   const Stopwatch whole;
   VertexTrainer trainer(task, options, seed, ranks);
@@ -229,7 +229,7 @@ Run train_once(const VertexTask& task, const Split& split, const TrainOptions& o
 
 }  // namespace
 
-std::vector<Run> train_vertices(const Graph& graph, const TrainOptions& options, runtime::GlooGroup* ranks) {
+std::vector<Run> train_vertices(const Graph& graph, const TrainOptions& options, runtime::RankGroup* ranks) {
   split_of(graph, options.seed);  // refuses before anything is prepared
   const VertexTask task = vertex_task(graph, options, in_batches(options, ranks));
   Progress progress(fmt::format("training {}", name_of(options.model)),

@@ -8,7 +8,7 @@
 #include "pare/graph/sample.h"
 #include "pare/graph/splits.h"
 #include "pare/graph/train_gnn.h"
-#include "pare/runtime/gloo.h"
+#include "pare/runtime/rank_group.h"
 
 namespace pare::graph {
 
@@ -23,11 +23,11 @@ struct VertexTask {
 VertexTask vertex_task(const Graph& graph, const TrainOptions& options, bool sampled);
 
 /// Whether batches are trained on: by vertices and their neighbours, instead of the whole graph.
-bool in_batches(const TrainOptions& options, const runtime::GlooGroup* ranks);
+bool in_batches(const TrainOptions& options, const runtime::RankGroup* ranks);
 
 class VertexTrainer {
  public:
-  VertexTrainer(const VertexTask& task, const TrainOptions& options, std::uint64_t seed, runtime::GlooGroup* ranks);
+  VertexTrainer(const VertexTask& task, const TrainOptions& options, std::uint64_t seed, runtime::RankGroup* ranks);
 
   /// Sets the gradients of the mean loss over `batch`, of which every rank works on its part; returns that loss.
   /// In batches, `sample_seed` draws the neighbours.
@@ -51,7 +51,7 @@ class VertexTrainer {
 
   const VertexTask& task_;
   TrainOptions options_;
-  runtime::GlooGroup* ranks_;
+  runtime::RankGroup* ranks_;
   std::shared_ptr<Network> network_;
   std::unique_ptr<torch::optim::Adam> optimizer_;
   std::unique_ptr<Sampler> sampler_;

@@ -7,6 +7,9 @@ namespace pare::runtime {
 /// Resident size of the process now, bytes.
 std::int64_t resident_memory_bytes();
 
+/// What processes can still take, bytes; the largest number where the system does not say.
+std::int64_t available_memory_bytes();
+
 /// Starts counting the peak anew, where the system allows it.
 void reset_peak_memory();
 

@@ -12,7 +12,7 @@ int tag(int micro_batch, bool gradients) { return 2 * micro_batch + gradients; }
 Communicator::Communicator(const Strategy& s, int rank, const std::filesystem::path& store, Compute& compute)
     : compute_(compute), place_(place(s, rank)), stages_(s.pipeline) {
   const auto group = [&](int size, int own, const std::string& name) {
-    return size > 1 ? std::make_unique<runtime::GlooGroup>(store, name, own, size) : nullptr;
+    return size > 1 ? std::make_unique<runtime::RankGroup>(store, name, own, size) : nullptr;
   };
   all_ = group(s.devices(), rank, "all");
   tensor_ = group(s.tensor, place_.tensor, fmt::format("tensor {} {}", place_.data, place_.stage));

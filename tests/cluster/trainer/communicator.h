@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "compute.h"
-#include "pare/runtime/gloo.h"
+#include "pare/runtime/rank_group.h"
 #include "settings.h"
 
 namespace pare::cluster::trainer {
@@ -55,7 +55,7 @@ class Communicator {
   Compute& compute_;
   Place place_;
   int stages_;
-  std::unique_ptr<runtime::GlooGroup> all_, tensor_, replicas_, pipeline_;
+  std::unique_ptr<runtime::RankGroup> all_, tensor_, replicas_, pipeline_;
   std::map<int, Expected> expected_;  // by tag
   std::vector<std::pair<at::Tensor, runtime::Pending>> sent_;
   double seconds_ = 0;

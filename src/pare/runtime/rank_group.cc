@@ -1,4 +1,4 @@
-#include "pare/runtime/gloo.h"
+#include "pare/runtime/rank_group.h"
 
 #include <fmt/format.h>
 
@@ -14,13 +14,21 @@
 
 #include "pare/base/error.h"
 #include "pare/base/progress.h"
+#include "pare/runtime/cuda.h"
 
 namespace pare::runtime {
 namespace {
 
 constexpr std::chrono::minutes to_meet(2);
 
+using Store = c10::intrusive_ptr<c10d::Store>;
+using Backend = c10::intrusive_ptr<c10d::Backend>;
 using Options = c10::intrusive_ptr<c10d::ProcessGroupGloo::Options>;
+
+// shared by groups of several sizes: -1 leaves the file to whoever made its folder
+Store in_file(const std::filesystem::path& store, const std::string& name) {
+  return c10::make_intrusive<c10d::PrefixStore>(name, c10::make_intrusive<c10d::FileStore>(store.string(), -1));
+}
 
 Options over(std::shared_ptr<gloo::transport::Device> device) {
   auto options = c10d::ProcessGroupGloo::Options::create();
@@ -29,6 +37,10 @@ Options over(std::shared_ptr<gloo::transport::Device> device) {
   options->timeout = std::chrono::hours(24);
   options->devices.push_back(std::move(device));
   return options;
+}
+
+Backend over_gloo(const Store& store, int rank, int size, Options options) {
+  return c10::make_intrusive<c10d::ProcessGroupGloo>(store, rank, size, std::move(options));
 }
 
 Options on_this_machine() { return over(c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")); }
@@ -79,30 +91,28 @@ int number_from_environment(const char* name, int least, int most) {
 
 }  // namespace
 
-struct GlooGroup::Torch {
-  Torch(const c10::intrusive_ptr<c10d::Store>& store, int rank, int size, Options options)
-      : gloo(store, rank, size, std::move(options)) {}
-
-  c10d::ProcessGroupGloo gloo;
+struct RankGroup::Torch {
+  Backend backend;
 
   void all_reduce(at::Tensor x, const c10d::ReduceOp& how) {
     std::vector<at::Tensor> tensors{std::move(x)};
     c10d::AllreduceOptions options;
     options.reduceOp = how;
-    wait_for(*gloo.allreduce(tensors, options));
+    wait_for(*backend->allreduce(tensors, options));
   }
 };
 
-GlooGroup::GlooGroup(std::unique_ptr<Torch> torch, int rank, int size)
+RankGroup::RankGroup(std::unique_ptr<Torch> torch, int rank, int size)
     : rank_(rank), size_(size), torch_(std::move(torch)) {}
-// the store is shared by groups of several sizes: -1 leaves its file to whoever made the folder
-GlooGroup::GlooGroup(const std::filesystem::path& store, const std::string& name, int rank, int size)
-    : GlooGroup(std::make_unique<Torch>(c10::make_intrusive<c10d::PrefixStore>(
-                                            name, c10::make_intrusive<c10d::FileStore>(store.string(), -1)),
-                                        rank, size, on_this_machine()),
-                rank, size) {}
+RankGroup::RankGroup(const std::filesystem::path& store, const std::string& name, int rank, int size)
+    : RankGroup(std::make_unique<Torch>(over_gloo(in_file(store, name), rank, size, on_this_machine())), rank, size) {}
 
-std::unique_ptr<GlooGroup> GlooGroup::from_environment() {
+std::unique_ptr<RankGroup> RankGroup::over_nccl(const std::filesystem::path& store, int rank, int size) {
+  auto torch = std::make_unique<Torch>(cuda().nccl(in_file(store, "nccl"), rank, size));
+  return std::unique_ptr<RankGroup>(new RankGroup(std::move(torch), rank, size));
+}
+
+std::unique_ptr<RankGroup> RankGroup::from_environment() {
   if (!std::getenv("RANK") && !std::getenv("WORLD_SIZE")) return nullptr;
   constexpr int most_ranks = 1 << 16;
   const int size = number_from_environment("WORLD_SIZE", 1, most_ranks);
@@ -122,25 +132,40 @@ std::unique_ptr<GlooGroup> GlooGroup::from_environment() {
     auto store = c10::make_intrusive<c10d::PrefixStore>("pare", c10::make_intrusive<c10d::TCPStore>(address, options));
     meet(*store, rank, size, address);
     auto torch = std::make_unique<Torch>(
-        std::move(store), rank, size, here ? on_this_machine() : over(c10d::ProcessGroupGloo::createDefaultDevice()));
-    return std::unique_ptr<GlooGroup>(new GlooGroup(std::move(torch), rank, size));
+        over_gloo(store, rank, size, here ? on_this_machine() : over(c10d::ProcessGroupGloo::createDefaultDevice())));
+    return std::unique_ptr<RankGroup>(new RankGroup(std::move(torch), rank, size));
   } catch (const c10::Error& e) {
     throw Error(printable(e.what_without_backtrace(), 200), fmt::format("rank {} of {}", rank, size),
                 fmt::format("do all ranks run, and does {} answer?", printable(address)));
   }
 }
 
-GlooGroup::~GlooGroup() = default;
+RankGroup::~RankGroup() = default;
 
-void GlooGroup::sum(at::Tensor x) { torch_->all_reduce(std::move(x), c10d::ReduceOp::SUM); }
-void GlooGroup::most(at::Tensor x) { torch_->all_reduce(std::move(x), c10d::ReduceOp::MAX); }
-void GlooGroup::gather(at::Tensor all, at::Tensor part) { wait_for(*torch_->gloo.all_gather_single(all, part)); }
-void GlooGroup::reduce_scatter(at::Tensor part, at::Tensor all) {
-  wait_for(*torch_->gloo.reduce_scatter_single(part, all));
+void RankGroup::sum(at::Tensor x) { torch_->all_reduce(std::move(x), c10d::ReduceOp::SUM); }
+void RankGroup::most(at::Tensor x) { torch_->all_reduce(std::move(x), c10d::ReduceOp::MAX); }
+void RankGroup::gather(at::Tensor all, at::Tensor part) { wait_for(*torch_->backend->all_gather_single(all, part)); }
+void RankGroup::reduce_scatter(at::Tensor part, at::Tensor all) {
+  wait_for(*torch_->backend->reduce_scatter_single(part, all));
 }
-void GlooGroup::barrier() { wait_for(*torch_->gloo.barrier()); }
+void RankGroup::all_to_all(at::Tensor to, at::Tensor from) {
+  std::vector<std::int64_t> equal;
+  wait_for(*torch_->backend->all_to_all_single(to, from, equal, equal));
+}
 
-void GlooGroup::agree(const std::string& on, const std::string& what) {
+void RankGroup::exchange(const at::Tensor& mine, const at::Tensor& theirs, int with) {
+  // NCCL would wait in one for the other, but in one group
+  const bool grouped = torch_->backend->supportsCoalescing();
+  if (grouped) torch_->backend->startCoalescing();
+  const Pending arrival = receive(theirs, with, 0), sent = send(mine, with, 0);
+  if (grouped) return wait_for(*torch_->backend->endCoalescing());
+  sent();
+  arrival();
+}
+
+void RankGroup::barrier() { wait_for(*torch_->backend->barrier()); }
+
+void RankGroup::agree(const std::string& on, const std::string& what) {
   const auto hash = static_cast<std::int64_t>(std::hash<std::string>{}(on));
   const at::Tensor both = at::tensor({hash, ~hash}, at::kLong);
   most(both);
@@ -148,14 +173,14 @@ void GlooGroup::agree(const std::string& on, const std::string& what) {
     throw Error("differ between ranks", what, "start all ranks with the same command");
 }
 
-Pending GlooGroup::send(const at::Tensor& x, int to, int tag) {
+Pending RankGroup::send(const at::Tensor& x, int to, int tag) {
   std::vector<at::Tensor> tensors{x};
-  return pending(torch_->gloo.send(tensors, to, tag));
+  return pending(torch_->backend->send(tensors, to, tag));
 }
 
-Pending GlooGroup::receive(const at::Tensor& x, int from, int tag) {
+Pending RankGroup::receive(const at::Tensor& x, int from, int tag) {
   std::vector<at::Tensor> tensors{x};
-  return pending(torch_->gloo.recv(tensors, from, tag));
+  return pending(torch_->backend->recv(tensors, from, tag));
 }
 
 }  // namespace pare::runtime
