@@ -103,6 +103,28 @@ class Profile(command.CommandTest):
         self.assertEqual({c["kind"] for c in held["collectives"]},
                          {"all-reduce", "send", "exchange", "all-to-all", "all-gather", "reduce-scatter"})
 
+    def test_two_nodes(self):
+        """The ranks of a launcher; that they are on two nodes is what it says."""
+        (self.folder / "across.toml").write_text(CLUSTER.format(1).replace("count = 1", "count = 2") +
+                                                 "[across]\nlatency_us = 100\nbandwidth_gb_s = 1\n")
+        verb = ["cluster", "profile", self.folder / "gpt.json", "--cluster", self.folder / "across.toml", *FLOAT, "--batch", 8,
+                "--data-parallel", 2]
+        more = ["--rounds", 2, "--profile", self.profile, "--json"]
+        (code, first, errors), (other, second, others) = command.ranks([[*verb, *more]] * 2, GROUP_RANK=[0, 1])
+        self.assertEqual((code, other), (0, 0), errors + others)
+        self.assertEqual(json.loads(first)["conditions"]["measured_on"][:11], "one core of")
+        self.assertEqual(second, "")
+        self.assertEqual({c["nodes"] for c in json.loads(self.profile.read_text())["collectives"]}, {2})
+        run = pare("predict", *verb[2:], "--profile", self.profile, "--json")
+        self.assertGreater(json.loads(run.stdout)["candidates"][0]["costs"]["batch_time_s"]["value"], 0)
+
+        for code, _, errors in command.ranks([[*verb, *more], [*verb, "--micro-batch", 2, *more]]):
+            self.assertEqual(code, 1)
+            self.assertIn("events: differ between ranks", errors)
+        for code, _, errors in command.ranks([[*verb, *more]] * 3):
+            self.assertEqual(code, 1)
+            self.assertIn("WORLD_SIZE: is 3", errors)
+
     def test_refuses_what_it_cannot_run(self):
         good = ["--data-parallel", 2, "--batch", 8]
         self.refused(self.verb("profile", "gpt", 2, *good, "--precision", "fp8"), 1, "fp8", "--precision bf16")

@@ -3,7 +3,6 @@ import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,7 +12,7 @@ import unittest
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-from command import PARE, CommandTest, pare
+from command import PARE, CommandTest, pare, ranks
 
 sys.argv.pop(1)
 ASSETS = os.environ.get("PARE_ASSETS")
@@ -121,23 +120,8 @@ class Train(CommandTest):
         self.assertEqual(curves[0], curves[1])
         self.assertNotEqual(curves[0], curves[2])
 
-    def ranks(self, arguments):
-        """Exit status, output and errors of ranks with these arguments each."""
-        count = len(arguments)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        running = [
-            subprocess.Popen([PARE, *map(str, arguments[r])], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                             env={**os.environ, "RANK": str(r), "WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1",
-                                  "MASTER_PORT": str(port)})
-            for r in range(count)
-        ]
-        out = [process.communicate(timeout=300) for process in running]
-        return [(process.returncode, *said) for process, said in zip(running, out)]
-
     def sound_ranks(self, arguments, count):
-        done = self.ranks([arguments] * count)
+        done = ranks([arguments] * count)
         for code, _, errors in done:
             self.assertEqual(code, 0, errors)
         return [stdout for _, stdout, _ in done]
@@ -166,7 +150,7 @@ class Train(CommandTest):
         communities(other, labels=np.zeros(240, np.int64))
         arguments = ("graph", "train", self.graph, "--epochs", 3, "--batch", 16)
         for second in ((*arguments, "--seed", 7), (*arguments, "--hidden", 5), ("graph", "train", other, *arguments[3:])):
-            for code, _, errors in self.ranks([arguments, second]):
+            for code, _, errors in ranks([arguments, second]):
                 self.assertEqual(code, 1)
                 self.assertIn("graph and options: differ between ranks", errors)
 

@@ -80,8 +80,9 @@ struct TorchVerbs {
   study::Study (*quantize)(const QuantizeRequest&);
   study::Study (*generate)(const GenerateRequest&);
   std::vector<study::Study> (*report)(const ReportRequest&);
-  cluster::Profile (*profile)(const ProfileRequest&);
-  std::optional<study::Study> (*train_gnn)(const GnnRequest&);  // nothing on ranks behind the first
+  // nothing on ranks behind the first
+  std::optional<cluster::Profile> (*profile)(const ProfileRequest&);
+  std::optional<study::Study> (*train_gnn)(const GnnRequest&);
 };
 
 }  // namespace pare::cli

@@ -160,7 +160,7 @@ std::vector<study::Study> report(const ReportRequest& request) {
   return {inspect(model), quantize::quantize(model, training, &test, request.how)};
 }
 
-cluster::Profile profile(const ProfileRequest& request) {
+std::optional<cluster::Profile> profile(const ProfileRequest& request) {
   return cluster::measure(request.events, {.rounds = request.rounds, .cuda = request.cuda});
 }
 

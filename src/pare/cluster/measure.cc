@@ -1,10 +1,11 @@
 #include "pare/cluster/measure.h"
 
 #include <ATen/ATen.h>
-#include <c10/core/impl/VirtualGuardImpl.h>
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -31,29 +32,26 @@ using runtime::RankGroup;
 constexpr int warm_up = 8;                           // rounds that are not counted: every buffer once
 constexpr double smallest_message = 1024, step = 4;  // of the sizes between
 
-/// A rank that measures, and the other one where there are two.
+/// A rank that measures, and the other one where there is one.
 struct Here {
   at::Device device;
   runtime::DeviceClock clock;
   std::unique_ptr<RankGroup> both;
 
+  explicit Here(std::unique_ptr<RankGroup> group) : device(group->device()), clock(device), both(std::move(group)) {}
+  explicit Here(at::Device alone) : device(alone), clock(alone) {}
+
+  int rank() const { return both ? both->rank() : 0; }
   void barrier() const {
     if (both) both->barrier();
   }
 };
 
-Here on_processor(const std::filesystem::path& folder, int rank) {
-  runtime::use_block_cache();
-  return {at::kCPU, runtime::DeviceClock(at::kCPU), std::make_unique<RankGroup>(folder / "store", "both", rank, 2)};
-}
-
-/// Beside the other rank where there is a device for it.
-Here on_cuda(const std::filesystem::path& folder, int rank) {
-  const int ranks = std::min(2, runtime::cuda().devices());
-  const at::Device device(at::kCUDA, static_cast<at::DeviceIndex>(rank));
-  c10::impl::VirtualGuardImpl(at::kCUDA).setDevice(device);
-  return {device, runtime::DeviceClock(device),
-          ranks > 1 ? RankGroup::over_nccl(folder / "store", rank, ranks) : nullptr};
+/// Two ranks, or one where there is one device only.
+Here on_this_machine(const std::filesystem::path& folder, int rank, bool cuda) {
+  if (!cuda) return Here(std::make_unique<RankGroup>(folder / "store", "both", rank, 2));
+  if (runtime::cuda().devices() == 1) return Here(at::Device(at::kCUDA, 0));
+  return Here(RankGroup::over_nccl(folder / "store", rank, 2));
 }
 
 /// So many that, between two runs on one of them, more than a cache has been used; the largest do that alone.
@@ -124,8 +122,9 @@ json computation(const Events& events, int rounds, Here& here, Progress* progres
 }
 
 /// What two ranks do for one collective of that many bytes, the size of the whole array.
-std::function<void()> communication(CollectiveKind kind, double bytes, int rank, const Here& here) {
+std::function<void()> communication(CollectiveKind kind, double bytes, const Here& here) {
   RankGroup& both = *here.both;
+  const int rank = both.rank();
   const auto count = std::max<std::int64_t>(2, static_cast<std::int64_t>(bytes / 4) / 2 * 2);
   const auto zeros = [&](std::int64_t n) { return at::zeros({n}, at::TensorOptions(here.device)); };
   const at::Tensor whole = zeros(count), other = zeros(count), part = zeros(count / 2), others = zeros(count / 2);
@@ -157,13 +156,13 @@ std::set<double> sizes(const std::set<double>& asked) {
 }
 
 /// [{kind, bytes, times}].
-json communications(const Events& events, int rounds, int rank, Here& here, Progress* progress) {
+json communications(const Events& events, int rounds, Here& here, Progress* progress) {
   json out = json::array();
   const at::Tensor meeting = at::zeros({1}, at::TensorOptions(here.device));
   const auto meet = [&] { here.both->sum(meeting); };
   for (const auto& [kind, asked] : events.collectives)
     for (const double bytes : sizes(asked)) {
-      const auto run = communication(kind, bytes, rank, here);
+      const auto run = communication(kind, bytes, here);
       std::vector<double> times;
       for (int round = -warm_up; round < rounds; ++round) {
         const double seconds = here.clock.seconds(run, meet);
@@ -207,29 +206,23 @@ std::string processor() {
   return "CPU";
 }
 
-}  // namespace
+/// {device, operations, collectives}, of one rank.
+json measured(const Events& events, int rounds, Here& here) {
+  std::optional<Progress> shown;
+  if (here.rank() == 0) shown.emplace("profiling", count(events) * static_cast<std::size_t>(rounds + warm_up));
+  Progress* progress = shown ? &*shown : nullptr;
+  json out{{"device", here.device.is_cpu() ? "one core of " + processor() : runtime::cuda().name(here.device.index())},
+           {"operations", computation(events, rounds, here, progress)}};
+  if (here.both) out["collectives"] = communications(events, rounds, here, progress);
+  here.barrier();
+  return out;
+}
 
-Profile measure(const Events& events, const MeasureOptions& options) {
-  check_runnable(events, options.cuda);
-  const TemporaryFolder folder("pare-profile");
-  const auto said = runtime::run_ranks(2, [&](int rank) {
-    if (options.cuda && rank >= runtime::cuda().devices()) return std::string();
-    Here here = options.cuda ? on_cuda(folder.path(), rank) : on_processor(folder.path(), rank);
-    std::optional<Progress> shown;
-    if (rank == 0) shown.emplace("profiling", count(events) * static_cast<std::size_t>(options.rounds + warm_up));
-    Progress* progress = shown ? &*shown : nullptr;
-    json out{{"device", options.cuda ? runtime::cuda().name(rank) : "one core of " + processor()},
-             {"operations", computation(events, options.rounds, here, progress)}};
-    if (here.both) out["collectives"] = communications(events, options.rounds, rank, here, progress);
-    here.barrier();
-    return out.dump();
-  });
-
-  const json first = json::parse(said[0]), second = said[1].empty() ? json() : json::parse(said[1]);
+/// second: null where there is one rank.
+Profile profile_of(const json& first, const json& second, int nodes) {
   Profile profile{.device = first["device"]};
-  const auto on_ranks = [](const json& a, const json& b) {
-    std::vector<double> times = a;
-    if (!b.is_null()) times.insert(times.end(), b.begin(), b.end());
+  const auto on_ranks = [](std::vector<double> times, const json& more) {
+    if (!more.is_null()) times.insert(times.end(), more.begin(), more.end());
     return median(times);
   };
   for (const auto& [key, times] : first["operations"].items())
@@ -239,12 +232,78 @@ Profile measure(const Events& events, const MeasureOptions& options) {
     const json& a = first["collectives"][i];
     profile.collectives.push_back({.kind = parse_collective(a["kind"], "profile"),
                                    .ranks = 2,
-                                   .nodes = 1,
+                                   .nodes = nodes,
                                    .bytes = a["bytes"],
                                    .seconds = on_ranks(a["times"], second["collectives"][i]["times"]),
                                    .source = "measured"});
   }
   return profile;
+}
+
+Profile measure_here(const Events& events, const MeasureOptions& options) {
+  const TemporaryFolder folder("pare-profile");
+  const auto said = runtime::run_ranks(2, [&](int rank) {
+    runtime::use_block_cache();
+    if (options.cuda && rank >= runtime::cuda().devices()) return std::string("null");
+    Here here = on_this_machine(folder.path(), rank, options.cuda);
+    return measured(events, options.rounds, here).dump();
+  });
+  return profile_of(json::parse(said[0]), json::parse(said[1]), 1);
+}
+
+/// What the second rank says, to the first.
+std::string from_second(const std::string& own, const Here& here) {
+  RankGroup& both = *here.both;
+  const at::Tensor length = at::full({1}, static_cast<std::int64_t>(own.size()), at::TensorOptions(at::kLong));
+  const at::Tensor there = length.to(here.device);
+  if (both.rank() == 1) {
+    both.send(there, 0, 0)();
+    both.send(at::tensor(at::ArrayRef(reinterpret_cast<const std::uint8_t*>(own.data()), own.size()), at::kByte)
+                  .to(here.device),
+              0, 0)();
+    here.barrier();
+    return {};
+  }
+  both.receive(there, 1, 0)();
+  const at::Tensor bytes = at::empty({there.item<std::int64_t>()}, at::TensorOptions(at::kByte).device(here.device));
+  both.receive(bytes, 1, 0)();
+  here.barrier();
+  const at::Tensor text = bytes.cpu();
+  return {reinterpret_cast<const char*>(text.const_data_ptr<std::uint8_t>()), static_cast<std::size_t>(text.numel())};
+}
+
+/// The nodes that two ranks are on, as torchrun numbers them.
+int nodes_of(RankGroup& both) {
+  const char* node = std::getenv("GROUP_RANK");
+  const at::Tensor own = at::full({1}, node ? std::strtod(node, nullptr) : 0.0, at::TensorOptions(both.device()));
+  const at::Tensor all = at::zeros({2}, at::TensorOptions(both.device()));
+  both.gather(all, own);
+  return all[0].item<float>() == all[1].item<float>() ? 1 : 2;
+}
+
+std::optional<Profile> measure_with(std::unique_ptr<RankGroup> both, const Events& events,
+                                    const MeasureOptions& options) {
+  if (both->size() != 2)
+    throw Error(fmt::format("is {}", both->size()), "WORLD_SIZE",
+                "a profile takes two ranks: torchrun --nnodes 2 --nproc-per-node 1 across nodes, none inside one");
+  std::string asked;
+  for (const auto& [key, operation] : events.operations) asked += key + '\n';
+  both->agree(fmt::format("{}{} rounds", asked, options.rounds), "events");
+  at::set_num_threads(1);
+  const int nodes = nodes_of(*both);
+  Here here(std::move(both));
+  const json own = measured(events, options.rounds, here);
+  const std::string second = from_second(own.dump(), here);
+  if (here.rank() > 0) return std::nullopt;
+  return profile_of(own, json::parse(second), nodes);
+}
+
+}  // namespace
+
+std::optional<Profile> measure(const Events& events, const MeasureOptions& options) {
+  check_runnable(events, options.cuda);
+  if (auto both = RankGroup::from_environment(options.cuda)) return measure_with(std::move(both), events, options);
+  return measure_here(events, options);
 }
 
 }  // namespace pare::cluster

@@ -1,5 +1,6 @@
 #include "pare/runtime/rank_group.h"
 
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <fmt/format.h>
 
 #include <charconv>
@@ -89,6 +90,18 @@ int number_from_environment(const char* name, int least, int most) {
   return value;
 }
 
+int local_rank() { return std::getenv("LOCAL_RANK") ? number_from_environment("LOCAL_RANK", 0, 1 << 10) : 0; }
+
+/// NCCL takes the current device of the process.
+at::Device take_device(int number) {
+  if (const int count = cuda().devices(); number >= count)
+    throw Error(fmt::format("there is no CUDA device {}, {} are to be seen", number, count), "--device",
+                "start no more ranks than devices");
+  const at::Device device(at::kCUDA, static_cast<at::DeviceIndex>(number));
+  c10::impl::VirtualGuardImpl(at::kCUDA).setDevice(device);
+  return device;
+}
+
 }  // namespace
 
 struct RankGroup::Torch {
@@ -102,17 +115,19 @@ struct RankGroup::Torch {
   }
 };
 
-RankGroup::RankGroup(std::unique_ptr<Torch> torch, int rank, int size)
-    : rank_(rank), size_(size), torch_(std::move(torch)) {}
+RankGroup::RankGroup(std::unique_ptr<Torch> torch, int rank, int size, at::Device device)
+    : rank_(rank), size_(size), device_(device), torch_(std::move(torch)) {}
 RankGroup::RankGroup(const std::filesystem::path& store, const std::string& name, int rank, int size)
-    : RankGroup(std::make_unique<Torch>(over_gloo(in_file(store, name), rank, size, on_this_machine())), rank, size) {}
+    : RankGroup(std::make_unique<Torch>(over_gloo(in_file(store, name), rank, size, on_this_machine())), rank, size,
+                at::kCPU) {}
 
 std::unique_ptr<RankGroup> RankGroup::over_nccl(const std::filesystem::path& store, int rank, int size) {
+  const at::Device device = take_device(rank);
   auto torch = std::make_unique<Torch>(cuda().nccl(in_file(store, "nccl"), rank, size));
-  return std::unique_ptr<RankGroup>(new RankGroup(std::move(torch), rank, size));
+  return std::unique_ptr<RankGroup>(new RankGroup(std::move(torch), rank, size, device));
 }
 
-std::unique_ptr<RankGroup> RankGroup::from_environment() {
+std::unique_ptr<RankGroup> RankGroup::from_environment(bool nccl) {
   if (!std::getenv("RANK") && !std::getenv("WORLD_SIZE")) return nullptr;
   constexpr int most_ranks = 1 << 16;
   const int size = number_from_environment("WORLD_SIZE", 1, most_ranks);
@@ -131,9 +146,12 @@ std::unique_ptr<RankGroup> RankGroup::from_environment() {
   try {
     auto store = c10::make_intrusive<c10d::PrefixStore>("pare", c10::make_intrusive<c10d::TCPStore>(address, options));
     meet(*store, rank, size, address);
+    const at::Device device = nccl ? take_device(local_rank()) : at::kCPU;
     auto torch = std::make_unique<Torch>(
-        over_gloo(store, rank, size, here ? on_this_machine() : over(c10d::ProcessGroupGloo::createDefaultDevice())));
-    return std::unique_ptr<RankGroup>(new RankGroup(std::move(torch), rank, size));
+        nccl ? cuda().nccl(store, rank, size)
+             : over_gloo(store, rank, size,
+                         here ? on_this_machine() : over(c10d::ProcessGroupGloo::createDefaultDevice())));
+    return std::unique_ptr<RankGroup>(new RankGroup(std::move(torch), rank, size, device));
   } catch (const c10::Error& e) {
     throw Error(printable(e.what_without_backtrace(), 200), fmt::format("rank {} of {}", rank, size),
                 fmt::format("do all ranks run, and does {} answer?", printable(address)));
@@ -163,11 +181,16 @@ void RankGroup::exchange(const at::Tensor& mine, const at::Tensor& theirs, int w
   arrival();
 }
 
-void RankGroup::barrier() { wait_for(*torch_->backend->barrier()); }
+void RankGroup::barrier() {
+  if (device_.is_cpu()) return wait_for(*torch_->backend->barrier());
+  const at::Tensor met = at::zeros({1}, at::TensorOptions(device_));
+  sum(met);
+  met.item();  // waits for the device
+}
 
 void RankGroup::agree(const std::string& on, const std::string& what) {
   const auto hash = static_cast<std::int64_t>(std::hash<std::string>{}(on));
-  const at::Tensor both = at::tensor({hash, ~hash}, at::kLong);
+  const at::Tensor both = at::tensor({hash, ~hash}, at::kLong).to(device_);
   most(both);
   if (both[0].item<std::int64_t>() != hash || both[1].item<std::int64_t>() != ~hash)
     throw Error("differ between ranks", what, "start all ranks with the same command");

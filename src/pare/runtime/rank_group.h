@@ -21,15 +21,19 @@ class RankGroup {
   RankGroup(const std::filesystem::path& store, const std::string& name, int rank, int size);
   ~RankGroup();
 
-  /// The same over NCCL, each rank on the CUDA device of its number. Throws Error where this pare has no CUDA.
+  /// The same over NCCL, each rank on the CUDA device of its number, which is made the current one. Throws Error where
+  /// this pare has no CUDA.
   static std::unique_ptr<RankGroup> over_nccl(const std::filesystem::path& store, int rank, int size);
 
   /// As torchrun's environment says (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT); null where it says nothing, or there
-  /// is one rank only. Throws Error where a variable is missing or wrong, or the others cannot be reached.
-  static std::unique_ptr<RankGroup> from_environment();
+  /// is one rank only. Over Gloo, or over NCCL on the device of LOCAL_RANK, which is made the current one. Throws Error
+  /// where a variable is missing or wrong, or the others cannot be reached.
+  static std::unique_ptr<RankGroup> from_environment(bool nccl = false);
 
   int rank() const { return rank_; }
   int size() const { return size_; }
+  /// Where tensors have to lie.
+  at::Device device() const { return device_; }
 
   void sum(at::Tensor x);
   void most(at::Tensor x);
@@ -50,9 +54,10 @@ class RankGroup {
 
  private:
   struct Torch;  // keeps c10d's headers, 20 s a file, out of here
-  RankGroup(std::unique_ptr<Torch> torch, int rank, int size);
+  RankGroup(std::unique_ptr<Torch> torch, int rank, int size, at::Device device);
 
   int rank_, size_;
+  at::Device device_;
   std::unique_ptr<Torch> torch_;
 };
 
