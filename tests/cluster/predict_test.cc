@@ -100,6 +100,63 @@ TEST(Predict, WeightsCastBeforeTheyAreGathered) {
   EXPECT_DOUBLE_EQ(predict(t, s, c).ranks[0].memory.state_bytes, state);
 }
 
+/// Collectives of that group as the description has them, `slower` times as long.
+Profile measured(const Group& group, const std::string& library, const Cluster& c, double slower) {
+  Profile profile;
+  for (const auto kind : {CollectiveKind::all_reduce, CollectiveKind::all_to_all})
+    for (double bytes = 256; bytes < 1e10; bytes *= 1.25)
+      profile.collectives.push_back({.kind = kind,
+                                     .ranks = group.size,
+                                     .nodes = group.nodes,
+                                     .bytes = bytes,
+                                     .seconds = slower * DescribedCosts(c).collective_s(kind, bytes, group),
+                                     .source = "measured",
+                                     .library = library});
+  return profile;
+}
+
+TEST(ProfiledCosts, NcclOfMoreRanksIsTheDescriptionCorrectedByTheMeasuredOnes) {
+  const Cluster c = cluster(4, 8);
+  const DescribedCosts described(c);
+  const Group alone{.size = 2, .inside = 1, .nodes = 2};  // on two nodes, whose links have nothing else to carry
+  for (const auto& [from, to] : {std::pair{group_of(2, 1, c), group_of(8, 1, c)},
+                                 {alone, group_of(4, 8, c)},
+                                 {group_of(16, 1, c), group_of(32, 1, c)}}) {
+    const Profile profile = parse_profile(to_json(measured(from, "nccl", c, 1.3)), "profile");
+    const ProfiledCosts costs(profile, c);
+    for (const auto kind : {CollectiveKind::all_reduce, CollectiveKind::all_to_all})
+      for (double bytes = 1024; bytes < 1e9; bytes *= 7) {
+        const double expected = 1.3 * described.collective_s(kind, bytes, to);
+        EXPECT_NEAR(costs.collective_s(kind, bytes, to), expected, 2e-3 * expected) << bytes;
+      }
+  }
+  // two devices of a node say nothing about the links between nodes
+  const Profile inside = measured(group_of(2, 1, c), "nccl", c, 1.3);
+  const Group across = group_of(16, 1, c);
+  EXPECT_DOUBLE_EQ(ProfiledCosts(inside, c).collective_s(CollectiveKind::all_reduce, 1e6, across),
+                   described.collective_s(CollectiveKind::all_reduce, 1e6, across));
+}
+
+TEST(ProfiledCosts, GlooOfMoreRanksIsARingOfMoreSteps) {
+  const Cluster c = cluster(4, 8);
+  Profile profile;
+  // a step takes 1 ms and a second a gigabyte
+  for (const int ranks : {2, 4})
+    for (const double bytes : {1e3, 1e9})
+      profile.collectives.push_back({.kind = CollectiveKind::all_reduce,
+                                     .ranks = ranks,
+                                     .bytes = bytes,
+                                     .seconds = 2 * (ranks - 1) * (1e-3 + 1e-9 * bytes / ranks),
+                                     .library = "gloo"});
+  const ProfiledCosts costs(profile, c);
+  for (const int ranks : {2, 3, 4, 8, 16}) {
+    const double bytes = 1e9 * ranks / (ranks < 4 ? 2 : 4);  // at a size that was measured
+    EXPECT_NEAR(costs.collective_s(CollectiveKind::all_reduce, bytes, group_of(ranks, 1, c)),
+                2 * (ranks - 1) * (1e-3 + 1e-9 * bytes / ranks), 1e-9)
+        << ranks;
+  }
+}
+
 TEST(Events, AreWhatAPredictionAsksFor) {
   const Transformer t = gpt(1024, 4, 16);
   const Cluster c = cluster(1, 8);

@@ -212,6 +212,7 @@ json measured(const Events& events, int rounds, Here& here) {
   if (here.rank() == 0) shown.emplace("profiling", count(events) * static_cast<std::size_t>(rounds + warm_up));
   Progress* progress = shown ? &*shown : nullptr;
   json out{{"device", here.device.is_cpu() ? "one core of " + processor() : runtime::cuda().name(here.device.index())},
+           {"library", here.device.is_cpu() ? "gloo" : "nccl"},
            {"operations", computation(events, rounds, here, progress)}};
   if (here.both) out["collectives"] = communications(events, rounds, here, progress);
   here.barrier();
@@ -235,7 +236,8 @@ Profile profile_of(const json& first, const json& second, int nodes) {
                                    .nodes = nodes,
                                    .bytes = a["bytes"],
                                    .seconds = on_ranks(a["times"], second["collectives"][i]["times"]),
-                                   .source = "measured"});
+                                   .source = "measured",
+                                   .library = first["library"]});
   }
   return profile;
 }

@@ -43,7 +43,8 @@ ProfiledCollective collective(const json& entry, const std::string& what, const 
           .nodes = whole(entry, "nodes", what, where),
           .bytes = positive(entry, "bytes", what, where),
           .seconds = positive(entry, "seconds", what, where),
-          .source = text(entry, "source")};
+          .source = text(entry, "source"),
+          .library = text(entry, "library")};
 }
 
 }  // namespace
@@ -96,14 +97,20 @@ std::string to_json(const Profile& profile) {
                                    {"nodes", c.nodes},
                                    {"bytes", c.bytes},
                                    {"seconds", c.seconds},
-                                   {"source", c.source}});
+                                   {"source", c.source},
+                                   {"library", c.library}});
   return file.dump(1) + "\n";
 }
 
 ProfiledCosts::ProfiledCosts(const Profile& profile, const Cluster& cluster) : profile_(profile), described_(cluster) {
-  for (const ProfiledCollective& c : profile.collectives)
-    points_[{c.kind, c.ranks, c.nodes > 1}].push_back({c.bytes, c.seconds});
-  for (auto& [key, points] : points_) std::ranges::sort(points, {}, &Point::bytes);
+  for (const ProfiledCollective& c : profile.collectives) {
+    Measured& m = measured_[{c.kind, c.nodes > 1}][c.ranks];
+    m.group = {.size = c.ranks, .inside = std::max(1, c.ranks / c.nodes), .nodes = c.nodes};
+    m.nccl = c.library == "nccl";
+    m.points.push_back({c.bytes, c.seconds});
+  }
+  for (auto& [kind, groups] : measured_)
+    for (auto& [ranks, m] : groups) std::ranges::sort(m.points, {}, &Point::bytes);
 }
 
 double ProfiledCosts::operation_s(const Operation& o) const {
@@ -112,11 +119,6 @@ double ProfiledCosts::operation_s(const Operation& o) const {
     throw NotProfiled(fmt::format("has no '{}'", o.key()), profile_.where,
                       "pare cluster profile with the same options measures what is missing");
   return o.count * found->second.seconds;
-}
-
-const ProfiledCosts::Points* ProfiledCosts::points(CollectiveKind kind, int ranks, bool across) const {
-  const auto found = points_.find({kind, ranks, across});
-  return found == points_.end() ? nullptr : &found->second;
 }
 
 namespace {
@@ -135,20 +137,35 @@ double interpolate(const Points& points, double bytes) {
 
 }  // namespace
 
+const ProfiledCosts::BySize* ProfiledCosts::groups(CollectiveKind kind, bool across) const {
+  if (const auto found = measured_.find({kind, across}); found != measured_.end()) return &found->second;
+  if (!across) return nullptr;
+  // Gloo's processes on one machine stand for all; NCCL's links inside a node say nothing about those across
+  const BySize* inside = groups(kind, false);
+  return inside && !inside->begin()->second.nccl ? inside : nullptr;
+}
+
+double ProfiledCosts::extended_s(const Measured& from, CollectiveKind kind, double bytes, const Group& to) const {
+  const double m = from.group.size, n = to.size;
+  if (!from.nccl) return (n - 1) / (m - 1) * interpolate(from.points, bytes * m / n);
+  const double as_much = bytes * (n - 1) / n * m / (m - 1);
+  return described_.collective_s(kind, bytes, to) * interpolate(from.points, as_much) /
+         described_.collective_s(kind, as_much, from.group);
+}
+
 double ProfiledCosts::collective_s(CollectiveKind kind, double bytes, const Group& group) const {
   if (group.size <= 1 || bytes <= 0) return 0;
-  const bool across = group.nodes > 1;
-  if (const Points* all = points(kind, group.size, across)) return interpolate(*all, bytes);
-  const Points* two = points(kind, 2, across);
-  if (!two && across) two = points(kind, 2, false);  // one machine's processes stand for all
-  if (!two) return described_.collective_s(kind, bytes, group);
-  return (group.size - 1) * interpolate(*two, 2 * bytes / group.size);
+  const BySize* all = groups(kind, group.nodes > 1);
+  if (!all) return described_.collective_s(kind, bytes, group);
+  auto next = all->upper_bound(group.size);
+  if (next != all->begin()) --next;
+  const Measured& m = next->second;
+  return m.group.size == group.size ? interpolate(m.points, bytes) : extended_s(m, kind, bytes, group);
 }
 
 double ProfiledCosts::transfer_s(double bytes, Distance distance) const {
-  const Points* two = points(CollectiveKind::send, 2, distance != Distance::node);
-  if (!two) two = points(CollectiveKind::send, 2, false);
-  return two ? interpolate(*two, bytes) : described_.transfer_s(bytes, distance);
+  const BySize* all = groups(CollectiveKind::send, distance != Distance::node);
+  return all ? interpolate(all->begin()->second.points, bytes) : described_.transfer_s(bytes, distance);
 }
 
 }  // namespace pare::cluster

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
-#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "pare/base/error.h"
@@ -23,6 +23,7 @@ struct ProfiledCollective {
   double bytes = 0;  // of the whole array
   double seconds = 0;
   std::string source;
+  std::string library;  // that ran it: "gloo", "nccl"; empty where nobody says
 };
 
 struct Profile {
@@ -53,8 +54,10 @@ class ProfiledCosts : public Costs {
 
   /// Throws NotProfiled, naming the event and how to profile it, where the profile has none.
   double operation_s(const Operation& operation) const override;
-  /// Between the profile's sizes on a line of logarithms. Of more ranks than were measured: as many more steps of a
-  /// ring, each with its smaller part (the paper, section 5: two devices stand for all).
+  /// Between the profile's sizes on a line of logarithms. Of a group that was not measured, from the next smaller one
+  /// that was (or the smallest; the paper, section 5: two devices stand for all): over Gloo as many more steps of a
+  /// ring, each with its smaller part; over NCCL as the description has it, times what the measured group took of its
+  /// own description when each rank moved as much.
   double collective_s(CollectiveKind kind, double bytes, const Group& group) const override;
   double transfer_s(double bytes, Distance distance) const override;
   bool measured() const override { return true; }
@@ -63,13 +66,19 @@ class ProfiledCosts : public Costs {
   struct Point {
     double bytes, seconds;
   };
-  using Points = std::vector<Point>;
+  struct Measured {
+    Group group;
+    bool nccl = false;
+    std::vector<Point> points;  // sorted by bytes
+  };
+  using BySize = std::map<int, Measured>;
 
-  const Points* points(CollectiveKind kind, int ranks, bool across) const;
+  const BySize* groups(CollectiveKind kind, bool across) const;
+  double extended_s(const Measured& from, CollectiveKind kind, double bytes, const Group& to) const;
 
   const Profile& profile_;
   DescribedCosts described_;
-  std::map<std::tuple<CollectiveKind, int, bool>, Points> points_;  // sorted by bytes
+  std::map<std::pair<CollectiveKind, bool>, BySize> measured_;  // inside a node, and across
 };
 
 }  // namespace pare::cluster

@@ -123,7 +123,8 @@ class Mapper {
                                           .ranks = static_cast<int>(c.group_size),
                                           .bytes = c.bytes,
                                           .seconds = c.times.median,
-                                          .source = trace_.source});
+                                          .source = trace_.source,
+                                          .library = trace_.kernels > 0 ? "nccl" : "gloo"});
     }
   }
 
