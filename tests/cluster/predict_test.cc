@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -155,6 +156,24 @@ TEST(ProfiledCosts, GlooOfMoreRanksIsARingOfMoreSteps) {
                 2 * (ranks - 1) * (1e-3 + 1e-9 * bytes / ranks), 1e-9)
         << ranks;
   }
+}
+
+TEST(Profile, RefusesWhatIsNone) {
+  const auto with = [](const std::string& operations, const std::string& collectives) {
+    return fmt::format(R"({{"operations": {}, "collectives": {}}})", operations, collectives);
+  };
+  const auto collective = [&](const std::string& kind, int ranks, int nodes, const std::string& bytes) {
+    return with("{}", fmt::format(R"([{{"kind": "{}", "ranks": {}, "nodes": {}, "bytes": {}, "seconds": 1}}])", kind,
+                                  ranks, nodes, bytes));
+  };
+  EXPECT_NO_THROW(parse_profile(collective("all-reduce", 2, 1, "8"), "profile"));
+  for (const std::string& text :
+       {std::string("[]"), std::string("{"), with("[]", "[]"), with("{}", "{}"), with("{}", "[1]"),
+        with(R"({"linear": 1})", "[]"), with(R"({"linear": {"seconds": 0}})", "[]"),
+        with(R"({"linear": {"seconds": "1"}})", "[]"), collective("gather", 2, 1, "8"),
+        collective("all-reduce", 1, 1, "8"), collective("all-reduce", 2, 3, "8"), collective("all-reduce", -2, 1, "8"),
+        collective("all-reduce", 2, 1, "-8"), collective("all-reduce", 2, 1, "1e999")})
+    EXPECT_THROW(parse_profile(text, "profile"), Error) << text;
 }
 
 TEST(Events, AreWhatAPredictionAsksFor) {

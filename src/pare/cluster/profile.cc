@@ -38,9 +38,13 @@ std::string text(const json& entry, const char* key) {
 
 ProfiledCollective collective(const json& entry, const std::string& what, const std::string& where) {
   if (!entry.is_object()) throw Error(what + " is no object", where);
+  const int ranks = whole(entry, "ranks", what, where), nodes = whole(entry, "nodes", what, where);
+  if (ranks < 2 || nodes > ranks)
+    throw Error(fmt::format("{}: {} ranks on {} nodes", what, ranks, nodes), where,
+                "two ranks or more, one a node or more");
   return {.kind = parse_collective(text(entry, "kind"), where),
-          .ranks = whole(entry, "ranks", what, where),
-          .nodes = whole(entry, "nodes", what, where),
+          .ranks = ranks,
+          .nodes = nodes,
           .bytes = positive(entry, "bytes", what, where),
           .seconds = positive(entry, "seconds", what, where),
           .source = text(entry, "source"),
