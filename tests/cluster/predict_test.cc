@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "pare/base/error.h"
@@ -119,10 +120,10 @@ Profile measured(const Group& group, const std::string& library, const Cluster& 
 TEST(ProfiledCosts, NcclOfMoreRanksIsTheDescriptionCorrectedByTheMeasuredOnes) {
   const Cluster c = cluster(4, 8);
   const DescribedCosts described(c);
-  const Group alone{.size = 2, .inside = 1, .nodes = 2};  // on two nodes, whose links have nothing else to carry
-  for (const auto& [from, to] : {std::pair{group_of(2, 1, c), group_of(8, 1, c)},
-                                 {alone, group_of(4, 8, c)},
-                                 {group_of(16, 1, c), group_of(32, 1, c)}}) {
+  const Group alone{.size = 2, .inside = 1, .nodes = 2, .below = 2};  // on nodes whose links carry nothing else
+  const Group four{.size = 4, .inside = 1, .nodes = 4, .below = 4};
+  for (const auto& [from, to] :
+       {std::pair{group_of(2, 1, c), group_of(8, 1, c)}, {alone, four}, {group_of(16, 1, c), group_of(32, 1, c)}}) {
     const Profile profile = parse_profile(to_json(measured(from, "nccl", c, 1.3)), "profile");
     const ProfiledCosts costs(profile, c);
     for (const auto kind : {CollectiveKind::all_reduce, CollectiveKind::all_to_all})
@@ -136,6 +137,49 @@ TEST(ProfiledCosts, NcclOfMoreRanksIsTheDescriptionCorrectedByTheMeasuredOnes) {
   const Group across = group_of(16, 1, c);
   EXPECT_DOUBLE_EQ(ProfiledCosts(inside, c).collective_s(CollectiveKind::all_reduce, 1e6, across),
                    described.collective_s(CollectiveKind::all_reduce, 1e6, across));
+  // eight pairs on a node's link are no faster than it
+  const Profile pair = measured(alone, "nccl", c, 0.9);
+  const Group shared = group_of(2, 8, c);
+  ASSERT_EQ(shared.sharing, 8);
+  EXPECT_DOUBLE_EQ(ProfiledCosts(pair, c).collective_s(CollectiveKind::all_reduce, 1e9, shared),
+                   described.collective_s(CollectiveKind::all_reduce, 1e9, shared));
+  // a trace of sixteen ranks, more than a node has, lies across two
+  Profile traced = measured(group_of(16, 1, c), "nccl", c, 1.3);
+  for (ProfiledCollective& collective : traced.collectives) collective.nodes = 1;
+  const double all = described.collective_s(CollectiveKind::all_reduce, 1e6, group_of(32, 1, c));
+  EXPECT_NEAR(ProfiledCosts(traced, c).collective_s(CollectiveKind::all_reduce, 1e6, group_of(32, 1, c)), 1.3 * all,
+              2e-3 * all);
+}
+
+// What two ranks are asked to move over NCCL is what eight are predicted from.
+TEST(ProfiledCosts, NcclIsMeasuredAtTheSizesThatArePredicted) {
+  const Transformer t = gpt(1024, 4, 16);
+  const Cluster c = cluster(1, 8);
+  const Strategy s{.tensor = 8, .batch = 8, .precision = Precision::bfloat16};
+  const DescribedCosts described(c);
+  const auto asked = events(t, s, c, /*nccl=*/true).collectives.at(CollectiveKind::all_reduce);
+  Profile profile;
+  for (const double bytes : asked)
+    profile.collectives.push_back(
+        {.kind = CollectiveKind::all_reduce,
+         .bytes = bytes,
+         .seconds = 1.3 * described.collective_s(CollectiveKind::all_reduce, bytes, group_of(2, 1, c)),
+         .library = "nccl"});
+  const ProfiledCosts costs(profile, c);
+  const Group eight = group_of(8, 1, c);
+  const double sum = 2.0 * 2048 * 1024;  // of a layer's activations, a sample at a time
+  EXPECT_TRUE(asked.contains(2 * sum * 7 / 8));
+  EXPECT_DOUBLE_EQ(costs.collective_s(CollectiveKind::all_reduce, sum, eight),
+                   1.3 * described.collective_s(CollectiveKind::all_reduce, sum, eight));
+}
+
+TEST(ProfiledCosts, ANewLibraryReplacesTheOld) {
+  const Cluster c = cluster(1, 8);
+  Profile profile = measured(group_of(2, 1, c), "gloo", c, 9);
+  profile.collectives.push_back({.kind = CollectiveKind::send, .bytes = 8, .seconds = 1, .library = "gloo"});
+  profile.merge(measured(group_of(2, 1, c), "nccl", c, 1));
+  const auto gloo = std::ranges::count(profile.collectives, "gloo", &ProfiledCollective::library);
+  EXPECT_EQ(gloo, 1);  // of another kind
 }
 
 TEST(ProfiledCosts, GlooOfMoreRanksIsARingOfMoreSteps) {

@@ -135,9 +135,9 @@ void add_profile(CLI::App& cluster_verb, const Global& global) {
     cluster::check(strategy, *network, machine);
     cluster::Profile profile;
     if (std::filesystem::exists(r->profile)) profile = cluster::read_profile(r->profile);
-    const auto of_first =
-        torch_verbs(global, Devices::cpu_and_cuda)
-            .profile({cluster::events(*network, strategy, machine), r->rounds, global.device == "cuda"});
+    const bool cuda = global.device == "cuda";
+    const auto of_first = torch_verbs(global, Devices::cpu_and_cuda)
+                              .profile({cluster::events(*network, strategy, machine, cuda), r->rounds, cuda});
     if (!of_first) return;  // the first of two ranks has it
     const cluster::Profile& measured = *of_first;
     profile.merge(measured);

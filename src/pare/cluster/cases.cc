@@ -180,9 +180,9 @@ class Maker {
     const at::Tensor tokens = numbers(table_rows, o_.shape[0]), table = values({table_rows, o_.shape[1]});
     const at::Tensor positions = values({o_.shape[0], o_.shape[1]});
     if (forward_) return [=] { return Made{kernel::add_positions(kernel::embed(tokens, table, 0), positions, 1)}; };
-    return [=] {
-      kernel::embed_weight(positions, tokens, 0, table);
-      kernel::add_positions_weight(positions, positions, 1);
+    return [=, dy = values({o_.shape[0], o_.shape[1]})] {
+      kernel::embed_weight(dy, tokens, 0, table);
+      kernel::add_positions_weight(dy, positions, 1);
       return Made{};
     };
   }
@@ -195,9 +195,9 @@ class Maker {
       return kernel::loss_exponents(x, kernel::loss_most(x), targets, 0);
     };
     if (forward_) return [=] { return Made{exponents().values}; };
-    return [=, type = type_of(o_.precision), saved = exponents()] {
-      return Made{kernel::loss_backward(saved, targets, 0, 1).to(type)};
-    };
+    const kernel::Exponents saved = exponents();
+    saved.sums[0].fill_(1);  // it divides in place: again and again it would leave zeros
+    return [=, type = type_of(o_.precision)] { return Made{kernel::loss_backward(saved, targets, 0, 1).to(type)}; };
   }
 
   /// In float32, with a copy for the products where they are narrower.

@@ -14,7 +14,8 @@ struct Events {
   std::map<CollectiveKind, std::set<double>> collectives;  // bytes that two ranks move for them; sends too
 };
 
-/// All that a prediction of the strategy asks the cost of.
-Events events(const Network& network, const Strategy& strategy, const Cluster& cluster);
+/// All that a prediction of the strategy asks the cost of. nccl: what two ranks move who are to stand for more by
+/// ProfiledCosts over NCCL; else over Gloo.
+Events events(const Network& network, const Strategy& strategy, const Cluster& cluster, bool nccl = false);
 
 }  // namespace pare::cluster

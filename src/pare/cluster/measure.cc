@@ -3,10 +3,13 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -180,21 +183,35 @@ std::size_t count(const Events& events) {
   return n;
 }
 
-/// Before ranks are started, so that what is wrong is said once. Two ranks of a processor hold all at the same time,
-/// operands and results.
+/// What an operation's buffers take, bytes, results too; others are used once for each byte moved.
+double held_bytes(const Operation& o) {
+  const auto [a, b, c, d] = o.shape;
+  switch (o.kind) {
+    // gradient, parameter, two moments; a copy in 16 bits
+    case OperationKind::optimizer: return 18 * static_cast<double>(a);
+    // the logits, in float32 too, and their exponents
+    case OperationKind::loss: return 12 * static_cast<double>(a) * static_cast<double>(b);
+    default: return bytes(o);
+  }
+}
+
+/// Ranks of a launcher that are on this node; of two without one.
+int ranks_here() {
+  const char* given = std::getenv("LOCAL_WORLD_SIZE");
+  return given && std::string_view(given) == "1" ? 1 : 2;
+}
+
+/// Before ranks are started, so that what is wrong is said once. Ranks of a processor hold all at the same time.
 void check_runnable(const Events& events, bool cuda) {
   double needed = 0;
   for (const auto& [key, operation] : events.operations) {
     check_runnable(operation);
-    // parameters are read and written more than once: of each a gradient, two moments and the weight, and its copy
-    const bool parameters = operation.kind == OperationKind::optimizer;
-    needed += 2 * sets(operation) * (parameters ? 18.0 * static_cast<double>(operation.shape[0]) : bytes(operation));
+    needed += ranks_here() * sets(operation) * held_bytes(operation);
   }
   const auto free = static_cast<double>(runtime::available_memory_bytes());
   if (!cuda && needed > free)
-    throw Error(
-        fmt::format("its events take {:.1f} GiB on two ranks, {:.1f} are free", needed / (1 << 30), free / (1 << 30)),
-        "profile", "take a smaller --micro-batch, or more tensor or pipeline ranks");
+    throw Error(fmt::format("its events take {:.1f} GiB, {:.1f} are free", needed / (1 << 30), free / (1 << 30)),
+                "profile", "take a smaller --micro-batch, or more tensor or pipeline ranks");
 }
 
 /// The processor's name, as the kernel has it.
@@ -244,12 +261,15 @@ Profile profile_of(const json& first, const json& second, int nodes) {
 
 Profile measure_here(const Events& events, const MeasureOptions& options) {
   const TemporaryFolder folder("pare-profile");
-  const auto said = runtime::run_ranks(2, [&](int rank) {
-    runtime::use_block_cache();
-    if (options.cuda && rank >= runtime::cuda().devices()) return std::string("null");
-    Here here = on_this_machine(folder.path(), rank, options.cuda);
-    return measured(events, options.rounds, here).dump();
-  });
+  const auto said = runtime::run_ranks(
+      2,
+      [&](int rank) {
+        runtime::use_block_cache();
+        if (options.cuda && rank >= runtime::cuda().devices()) return std::string("null");
+        Here here = on_this_machine(folder.path(), rank, options.cuda);
+        return measured(events, options.rounds, here).dump();
+      },
+      /*pinned=*/!options.cuda);
   return profile_of(json::parse(said[0]), json::parse(said[1]), 1);
 }
 
@@ -274,10 +294,14 @@ std::string from_second(const std::string& own, const Here& here) {
   return {reinterpret_cast<const char*>(text.const_data_ptr<std::uint8_t>()), static_cast<std::size_t>(text.numel())};
 }
 
-/// The nodes that two ranks are on, as torchrun numbers them.
+/// The nodes that two ranks are on: of another name, or number of the launcher's.
 int nodes_of(RankGroup& both) {
-  const char* node = std::getenv("GROUP_RANK");
-  const at::Tensor own = at::full({1}, node ? std::strtod(node, nullptr) : 0.0, at::TensorOptions(both.device()));
+  char host[256] = {};
+  ::gethostname(host, sizeof host - 1);
+  const char* number = std::getenv("GROUP_RANK");
+  const std::size_t node = std::hash<std::string>{}(fmt::format("{} {}", host, number ? number : ""));
+  const auto exact = static_cast<double>(node % (1 << 24));  // in float32
+  const at::Tensor own = at::full({1}, exact, at::TensorOptions(both.device()));
   const at::Tensor all = at::zeros({2}, at::TensorOptions(both.device()));
   both.gather(all, own);
   return all[0].item<float>() == all[1].item<float>() ? 1 : 2;
@@ -290,6 +314,7 @@ std::optional<Profile> measure_with(std::unique_ptr<RankGroup> both, const Event
                 "a profile takes two ranks: torchrun --nnodes 2 --nproc-per-node 1 across nodes, none inside one");
   std::string asked;
   for (const auto& [key, operation] : events.operations) asked += key + '\n';
+  for (const auto& [kind, all] : events.collectives) asked += fmt::format("{} {}\n", name(kind), fmt::join(all, " "));
   both->agree(fmt::format("{}{} rounds", asked, options.rounds), "events");
   at::set_num_threads(1);
   const int nodes = nodes_of(*both);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "pare/base/error.h"
@@ -57,10 +58,10 @@ void Profile::merge(const Profile& newer) {
   if (!newer.device.empty()) device = newer.device;
   for (const auto& [key, operation] : newer.operations) operations[key] = operation;
   for (const ProfiledCollective& c : newer.collectives) {
-    const auto same = [&](const ProfiledCollective& old) {
-      return old.kind == c.kind && old.ranks == c.ranks && old.nodes == c.nodes && old.bytes == c.bytes;
-    };
-    std::erase_if(collectives, same);
+    std::erase_if(collectives, [&](const ProfiledCollective& old) {
+      const bool alike = old.kind == c.kind && old.ranks == c.ranks && old.nodes == c.nodes;
+      return alike && (old.bytes == c.bytes || old.library != c.library);  // two libraries make no curve
+    });
     collectives.push_back(c);
   }
 }
@@ -108,13 +109,16 @@ std::string to_json(const Profile& profile) {
 
 ProfiledCosts::ProfiledCosts(const Profile& profile, const Cluster& cluster) : profile_(profile), described_(cluster) {
   for (const ProfiledCollective& c : profile.collectives) {
-    Measured& m = measured_[{c.kind, c.nodes > 1}][c.ranks];
-    m.group = {.size = c.ranks, .inside = std::max(1, c.ranks / c.nodes), .nodes = c.nodes};
+    // a trace does not know its nodes: what one cannot hold lies in as many as it needs
+    const int fewest = (c.ranks + cluster.devices_per_node - 1) / cluster.devices_per_node;
+    const int nodes = c.nodes == 1 ? fewest : c.nodes;
+    Measured& m = measured_[{c.kind, nodes > 1}][{c.ranks, nodes}];
+    m.group = {.size = c.ranks, .inside = (c.ranks + nodes - 1) / nodes, .nodes = nodes, .below = nodes};
     m.nccl = c.library == "nccl";
     m.points.push_back({c.bytes, c.seconds});
   }
   for (auto& [kind, groups] : measured_)
-    for (auto& [ranks, m] : groups) std::ranges::sort(m.points, {}, &Point::bytes);
+    for (auto& [size, m] : groups) std::ranges::sort(m.points, {}, &Point::bytes);
 }
 
 double ProfiledCosts::operation_s(const Operation& o) const {
@@ -149,27 +153,38 @@ const ProfiledCosts::BySize* ProfiledCosts::groups(CollectiveKind kind, bool acr
   return inside && !inside->begin()->second.nccl ? inside : nullptr;
 }
 
-double ProfiledCosts::extended_s(const Measured& from, CollectiveKind kind, double bytes, const Group& to) const {
+double ProfiledCosts::nccl_s(const Measured& from, CollectiveKind kind, double bytes, const Group& to) const {
   const double m = from.group.size, n = to.size;
-  if (!from.nccl) return (n - 1) / (m - 1) * interpolate(from.points, bytes * m / n);
   const double as_much = bytes * (n - 1) / n * m / (m - 1);
-  return described_.collective_s(kind, bytes, to) * interpolate(from.points, as_much) /
-         described_.collective_s(kind, as_much, from.group);
+  Group alone = to;  // as the measured one was
+  alone.sharing = 1;
+  alone.below = alone.nodes;
+  alone.climbs = 0;
+  const double free = described_.collective_s(kind, bytes, alone), shared = described_.collective_s(kind, bytes, to);
+  const double seconds = free * interpolate(from.points, as_much) / described_.collective_s(kind, as_much, from.group);
+  return shared > free ? std::max(seconds, shared) : seconds;
 }
 
 double ProfiledCosts::collective_s(CollectiveKind kind, double bytes, const Group& group) const {
   if (group.size <= 1 || bytes <= 0) return 0;
   const BySize* all = groups(kind, group.nodes > 1);
   if (!all) return described_.collective_s(kind, bytes, group);
-  auto next = all->upper_bound(group.size);
-  if (next != all->begin()) --next;
+  auto next = all->find({group.size, group.nodes});
+  if (next == all->end()) next = all->upper_bound({group.size, std::numeric_limits<int>::max()});
+  if (next != all->begin() && (next == all->end() || next->first.first > group.size)) --next;
   const Measured& m = next->second;
-  return m.group.size == group.size ? interpolate(m.points, bytes) : extended_s(m, kind, bytes, group);
+  if (m.nccl) return nccl_s(m, kind, bytes, group);
+  const double measured = m.group.size, steps = group.size - 1;
+  return steps / (measured - 1) * interpolate(m.points, bytes * measured / group.size);
 }
 
 double ProfiledCosts::transfer_s(double bytes, Distance distance) const {
   const BySize* all = groups(CollectiveKind::send, distance != Distance::node);
-  return all ? interpolate(all->begin()->second.points, bytes) : described_.transfer_s(bytes, distance);
+  if (!all) return described_.transfer_s(bytes, distance);
+  const Measured& pair = all->begin()->second;
+  const double seconds = interpolate(pair.points, bytes);
+  // neighbours send at the same time
+  return pair.nccl && distance != Distance::node ? std::max(seconds, described_.transfer_s(bytes, distance)) : seconds;
 }
 
 }  // namespace pare::cluster

@@ -57,7 +57,7 @@ class ProfiledCosts : public Costs {
   /// Between the profile's sizes on a line of logarithms. Of a group that was not measured, from the next smaller one
   /// that was (or the smallest; the paper, section 5: two devices stand for all): over Gloo as many more steps of a
   /// ring, each with its smaller part; over NCCL as the description has it, times what the measured group took of its
-  /// own description when each rank moved as much.
+  /// own description when each rank moved as much, and where links are shared no faster than the description.
   double collective_s(CollectiveKind kind, double bytes, const Group& group) const override;
   double transfer_s(double bytes, Distance distance) const override;
   bool measured() const override { return true; }
@@ -71,10 +71,10 @@ class ProfiledCosts : public Costs {
     bool nccl = false;
     std::vector<Point> points;  // sorted by bytes
   };
-  using BySize = std::map<int, Measured>;
+  using BySize = std::map<std::pair<int, int>, Measured>;  // ranks, nodes
 
   const BySize* groups(CollectiveKind kind, bool across) const;
-  double extended_s(const Measured& from, CollectiveKind kind, double bytes, const Group& to) const;
+  double nccl_s(const Measured& from, CollectiveKind kind, double bytes, const Group& to) const;
 
   const Profile& profile_;
   DescribedCosts described_;

@@ -1,5 +1,6 @@
 #include "pare/runtime/cuda.h"
 
+#include <ATen/Parallel.h>
 #include <dlfcn.h>
 
 #include <filesystem>
@@ -11,22 +12,27 @@
 namespace pare::runtime {
 namespace {
 
-/// Beside the library that this is in.
-std::filesystem::path library() {
+std::filesystem::path folder_of(const void* symbol) {
   Dl_info info{};
-  ::dladdr(reinterpret_cast<const void*>(&cuda), &info);
-  return std::filesystem::path(info.dli_fname).parent_path() / "libpare_torch_cuda.so";
+  ::dladdr(symbol, &info);
+  return std::filesystem::path(info.dli_fname).parent_path();
+}
+
+void* load(const std::filesystem::path& library, int mode) {
+  if (void* handle = ::dlopen(library.c_str(), RTLD_NOW | mode)) return handle;
+  throw Error(std::string("cannot be opened: ") + printable(::dlerror(), 200), library.string(),
+              "take a torch installed with NVIDIA's libraries: PARE_TORCH_DIR names its folder, to CMake or, of an "
+              "installed pare, in the environment");
 }
 
 const Cuda& open() {
-  const auto path = library();
+  const auto path = folder_of(reinterpret_cast<const void*>(&cuda)) / "libpare_torch_cuda.so";
   if (!std::filesystem::exists(path))
     throw Error("this pare has no part for CUDA devices", path.filename().string(),
                 "build with -DPARE_CUDA=ON against a whole torch (docs/cluster.md), or choose --device cpu");
-  void* handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!handle)
-    throw Error(std::string("cannot be opened: ") + printable(::dlerror(), 200), path.string(),
-                "give PARE_TORCH_DIR the torch folder of a whole installation, with NVIDIA's libraries");
+  // an installed pare knows only the torch that was opened before it
+  load(folder_of(reinterpret_cast<const void*>(&at::get_num_threads)) / "libtorch_cuda.so", RTLD_GLOBAL);
+  void* handle = load(path, RTLD_LOCAL);
   const auto entry = reinterpret_cast<const Cuda* (*)()>(::dlsym(handle, "pare_cuda"));
   if (!entry) throw Error("is not the CUDA part of this pare", path.string(), "build it again");
   const Cuda& found = *entry();

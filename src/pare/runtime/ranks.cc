@@ -45,11 +45,11 @@ void write_all(int file, const std::string& text) {
 }
 
 /// Runs in the child; the first byte it writes says whether what follows is the result or what went wrong.
-[[noreturn]] void be_rank(int rank, int count, int file, const std::function<std::string(int)>& work) {
+[[noreturn]] void be_rank(int rank, int count, int file, const std::function<std::string(int)>& work, bool pinned) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::signal(SIGINT, SIG_DFL);
   const std::vector<int> all = cores();
-  if (all.size() >= static_cast<std::size_t>(count)) keep_to(all[static_cast<std::size_t>(rank)]);
+  if (pinned && all.size() >= static_cast<std::size_t>(count)) keep_to(all[static_cast<std::size_t>(rank)]);
   std::string said;
   try {
     at::set_num_threads(1);
@@ -87,12 +87,12 @@ class Children {
     }
   }
 
-  void start(int rank, int count, const std::function<std::string(int)>& work) {
+  void start(int rank, int count, const std::function<std::string(int)>& work, bool pinned) {
     std::array<int, 2> ends;
     if (::pipe(ends.data()) != 0) throw Error(std::strerror(errno), "pipe");
     const pid_t process = ::fork();
     if (process < 0) throw Error(std::strerror(errno), "fork");
-    if (process == 0) be_rank(rank, count, ends[1], work);
+    if (process == 0) be_rank(rank, count, ends[1], work, pinned);
     ::close(ends[1]);
     all_.push_back({process, ends[0], {}});
   }
@@ -131,9 +131,9 @@ class Children {
 
 }  // namespace
 
-std::vector<std::string> run_ranks(int count, const std::function<std::string(int)>& work) {
+std::vector<std::string> run_ranks(int count, const std::function<std::string(int)>& work, bool pinned) {
   Children children;
-  for (int rank = 0; rank < count; ++rank) children.start(rank, count, work);
+  for (int rank = 0; rank < count; ++rank) children.start(rank, count, work, pinned);
   return children.results();
 }
 
