@@ -211,13 +211,50 @@ TEST(Profile, RefusesWhatIsNone) {
                                   ranks, nodes, bytes));
   };
   EXPECT_NO_THROW(parse_profile(collective("all-reduce", 2, 1, "8"), "profile"));
+  EXPECT_NO_THROW(parse_profile(with(R"({"copy forward 8 fp32": {"seconds": 1}})", "[]"), "profile"));
   for (const std::string& text :
        {std::string("[]"), std::string("{"), with("[]", "[]"), with("{}", "{}"), with("{}", "[1]"),
-        with(R"({"linear": 1})", "[]"), with(R"({"linear": {"seconds": 0}})", "[]"),
-        with(R"({"linear": {"seconds": "1"}})", "[]"), collective("gather", 2, 1, "8"),
-        collective("all-reduce", 1, 1, "8"), collective("all-reduce", 2, 3, "8"), collective("all-reduce", -2, 1, "8"),
-        collective("all-reduce", 2, 1, "-8"), collective("all-reduce", 2, 1, "1e999")})
+        with(R"({"copy forward 8 fp32": 1})", "[]"), with(R"({"copy forward 8 fp32": {"seconds": 0}})", "[]"),
+        with(R"({"copy forward 8 fp32": {"seconds": "1"}})", "[]"), with(R"({"copy forward 8": {"seconds": 1}})", "[]"),
+        collective("gather", 2, 1, "8"), collective("all-reduce", 1, 1, "8"), collective("all-reduce", 2, 3, "8"),
+        collective("all-reduce", -2, 1, "8"), collective("all-reduce", 2, 1, "-8"),
+        collective("all-reduce", 2, 1, "1e999")})
     EXPECT_THROW(parse_profile(text, "profile"), Error) << text;
+}
+
+TEST(Operation, KeysAreRead) {
+  const Cluster c = cluster(1, 8);
+  for (const Precision precision : {Precision::float32, Precision::bfloat16})
+    for (const auto& [key, operation] :
+         events(gpt(1024, 4, 16), {.data = 2, .tensor = 4, .batch = 8, .precision = precision}, c).operations) {
+      const auto read = parse_key(key);
+      ASSERT_TRUE(read) << key;
+      EXPECT_EQ(*read, operation) << key;
+    }
+  for (const char* key : {"", "copy", "copy forward", "copy forward 8", "copy forward fp32", "copy forward 8x8 fp32",
+                          "copy forward 0 fp32", "copy forward -8 fp32", "copy forward 08 fp32", "copy forward 8 fp32 ",
+                          "copy sideways 8 fp32", "paste forward 8 fp32", "linear forward 8x8 fp32",
+                          "copy forward 99999999999999999999 fp32", "copy  forward 8 fp32", "copy forward 8x fp32"})
+    EXPECT_FALSE(parse_key(key)) << key;
+}
+
+TEST(ProfiledCosts, WhatIsMissingIsEstimatedByWhatIsThere) {
+  const Transformer t = gpt(1024, 4, 16);
+  const Cluster c = cluster(1, 8);
+  const Strategy s{.tensor = 8, .batch = 8};
+  Profile profile;  // of a device whose products are as described, and all else takes twice as long
+  const DescribedCosts described(c);
+  for (const auto& [key, o] : events(t, s, c).operations)
+    profile.operations[key] = {described.operation_s(o) * (flops(o) > 0 ? 1 : 2), "measured"};
+  const double whole = predict(t, s, c, ProfiledCosts(profile, c)).batch_time_s;
+  // a trace does not have these
+  std::erase_if(profile.operations, [](const auto& entry) {
+    const auto kind = parse_key(entry.first)->kind;
+    return kind == OperationKind::residual_dropout || kind == OperationKind::loss || kind == OperationKind::optimizer;
+  });
+  EXPECT_THROW(predict(t, s, c, ProfiledCosts(profile, c)), NotProfiled);
+  const ProfiledCosts estimated(profile, c, ProfiledCosts::Missing::estimated);
+  EXPECT_NEAR(predict(t, s, c, estimated).batch_time_s, whole, 1e-9 * whole);
 }
 
 TEST(Events, AreWhatAPredictionAsksFor) {

@@ -125,6 +125,23 @@ class Profile(command.CommandTest):
             self.assertEqual(code, 1)
             self.assertIn("WORLD_SIZE: is 3", errors)
 
+    def test_estimates_what_is_missing(self):
+        options = [*FLOAT, "--data-parallel", 2, "--batch", 8]
+        self.assertEqual(self.verb("profile", "gpt", 2, *options, "--rounds", 3, "-q").returncode, 0)
+        held = json.loads(self.profile.read_text())
+        missing = {key for key in held["operations"] if key.startswith(("residual", "loss", "optimizer"))}
+        for key in missing:
+            del held["operations"][key]
+        self.profile.write_text(json.dumps(held))
+        self.refused(self.verb("predict", "gpt", 2, *options), 1, "--estimate-missing", "residual forward")
+        one = json.loads(self.verb("predict", "gpt", 2, *options, "--estimate-missing", "--json").stdout)["candidates"][0]
+        self.assertEqual(set(one["details"]["estimated_operations"]), missing)
+        self.assertIn(f"{len(missing)} of ", self.verb("predict", "gpt", 2, *options, "--estimate-missing").stdout)
+        told = json.loads(self.verb("plan", "gpt", 2, *FLOAT, "--batch", 8, "--estimate-missing", "--json").stdout)
+        self.assertNotIn("not_in_the_profile", told["conditions"])
+        self.refused(pare("predict", self.folder / "gpt.json", "--cluster", self.folder / "2.toml", *options, "--estimate-missing"), 2,
+                     "--estimate-missing", "--profile")
+
     def test_refuses_what_it_cannot_run(self):
         good = ["--data-parallel", 2, "--batch", 8]
         self.refused(self.verb("profile", "gpt", 2, *good, "--precision", "fp8"), 1, "fp8", "--precision bf16")

@@ -1,5 +1,9 @@
 #include "pare/cli/cluster_options.h"
 
+#include <fmt/format.h>
+
+#include "pare/cluster/events.h"
+
 namespace pare::cli {
 
 void add_workload(CLI::App& verb, ClusterWorkload& workload) {
@@ -114,13 +118,38 @@ void TrainingOptions::put_into(cluster::Strategy& s) const {
       throw UsageError("are kept in 16 or 32 bits; fp8 is for products", option, "take bf16, fp16 or fp32");
 }
 
-GivenCosts::GivenCosts(const std::filesystem::path& path, const cluster::Cluster& machine) {
-  if (path.empty()) {
+void add_profile_options(CLI::App& verb, ProfileOptions& options) {
+  auto* profile = verb.add_option("--profile", options.path,
+                                  "times measured by pare cluster profile, in place of the description's");
+  verb.add_flag("--estimate-missing", options.estimate_missing,
+                "operations that the profile lacks are as long as described, corrected by those that it has")
+      ->needs(profile);
+}
+
+GivenCosts::GivenCosts(const ProfileOptions& options, const cluster::Cluster& machine)
+    : estimates_(options.estimate_missing) {
+  if (options.path.empty()) {
     costs = std::make_unique<cluster::DescribedCosts>(machine);
     return;
   }
-  profile = cluster::read_profile(path);
-  costs = std::make_unique<cluster::ProfiledCosts>(profile, machine);
+  profile = cluster::read_profile(options.path);
+  using Missing = cluster::ProfiledCosts::Missing;
+  costs =
+      std::make_unique<cluster::ProfiledCosts>(profile, machine, estimates_ ? Missing::estimated : Missing::refused);
+}
+
+void GivenCosts::add_estimated(study::Candidate& candidate, const cluster::Network& network,
+                               const cluster::Strategy& strategy, const cluster::Cluster& machine,
+                               const Global& global) const {
+  if (!estimates_) return;
+  const auto needed = cluster::events(network, strategy, machine).operations;
+  std::vector<std::string> estimated;
+  for (const auto& [key, operation] : needed)
+    if (!profile.operations.contains(key)) estimated.push_back(key);
+  candidate.details["estimated_operations"] = estimated;
+  if (estimated.empty() || global.json || global.quiet) return;
+  fmt::print("{} of {} operations of {} are estimated, as '{}'\n", estimated.size(), needed.size(), candidate.name,
+             estimated[0]);
 }
 
 study::Study training_study(const std::string& verb, const cluster::Network& network, const cluster::Cluster& machine) {

@@ -46,12 +46,26 @@ struct StrategyOptions {
 /// Adds --data-parallel, --schedule and the other options of a strategy.
 void add_strategy(CLI::App& verb, StrategyOptions& options);
 
-/// Costs by a profile, or by the machine's description where `path` is empty. Both must live as long as the costs.
+struct ProfileOptions {
+  std::filesystem::path path;
+  bool estimate_missing = false;
+};
+void add_profile_options(CLI::App& verb, ProfileOptions& options);
+
+/// Costs by a profile, or by the machine's description where `path` is empty. Machine and this must live as long as the
+/// costs.
 struct GivenCosts {
   cluster::Profile profile;
   std::unique_ptr<cluster::Costs> costs;
 
-  GivenCosts(const std::filesystem::path& path, const cluster::Cluster& machine);
+  GivenCosts(const ProfileOptions& options, const cluster::Cluster& machine);
+
+  /// Writes down, and says, what of a candidate's operations had to be estimated.
+  void add_estimated(study::Candidate& candidate, const cluster::Network& network, const cluster::Strategy& strategy,
+                     const cluster::Cluster& machine, const Global& global) const;
+
+ private:
+  bool estimates_;
 };
 
 /// A study of a training run, without candidates.

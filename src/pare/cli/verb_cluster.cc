@@ -71,13 +71,14 @@ void add_predict(CLI::App& cluster_verb, const Global& global) {
   struct Request {
     ClusterWorkload workload;
     StrategyOptions strategy;
-    std::string profile, slow_device, slow_link;
+    ProfileOptions profile;
+    std::string slow_device, slow_link;
     int events = 0;
   };
   auto r = std::make_shared<Request>();
   add_workload(*verb, r->workload);
   add_strategy(*verb, r->strategy);
-  verb->add_option("--profile", r->profile, "measured times of events, of pare cluster profile");
+  add_profile_options(*verb, r->profile);
   verb->add_option("--slow-device", r->slow_device, "a straggler: its number and how many times slower, 3:1.2");
   verb->add_option("--slow-link", r->slow_link, "a node whose link is slower: its number and how many times, 1:2");
   verb->add_option("--events", r->events, "print so many of the events that take longest on the busiest device")
@@ -102,6 +103,7 @@ void add_predict(CLI::App& cluster_verb, const Global& global) {
                global.json || global.quiet ? 0 : r->events);
     std::optional<StagedFile> trace;  // neither it nor the study without the other
     if (!global.output.empty()) trace.emplace(global.output / "trace.json", to_trace(strategy, prediction));
+    given.add_estimated(study.candidates[0], *network, strategy, machine, global);
     say_where_it_fails(study, global);
     finish(study, global);
     if (trace) trace->keep();
@@ -175,7 +177,7 @@ void add_plan(CLI::App& cluster_verb, const Global& global) {
     cluster::SearchSpace space;
     std::string objective = "time";
     TrainingOptions training;
-    std::filesystem::path profile;
+    ProfileOptions profile;
   };
   auto r = std::make_shared<Request>();
   add_workload(*verb, r->workload);
@@ -187,7 +189,7 @@ void add_plan(CLI::App& cluster_verb, const Global& global) {
       ->check(CLI::Range(1, 1 << 16))
       ->capture_default_str();
   add_training(*verb, r->training);
-  verb->add_option("--profile", r->profile, "times measured by pare cluster profile, in place of the description's");
+  add_profile_options(*verb, r->profile);
   verb->callback([r, &global] {
     r->training.put_into(r->space.training);
     r->space.objective = cluster::parse_objective(r->objective);
@@ -217,6 +219,7 @@ void add_plan(CLI::App& cluster_verb, const Global& global) {
     const cluster::Plan& best = found.best[0];
     study.candidates[0].details["launch"] = launch(best.strategy, *network, machine);
     add_events(study.candidates[0], *network, best.strategy, machine, *given.costs, best.prediction);
+    given.add_estimated(study.candidates[0], *network, best.strategy, machine, global);
     study.chosen = study.candidates[0].name;
     study::mark_front(study, {"batch_time_s", "peak_bytes"});
     finish(study, global);

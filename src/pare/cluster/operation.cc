@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "pare/cluster/names.h"
 
@@ -55,6 +56,34 @@ std::string Operation::key() const {
   return fmt::format("{} {} {} {}", name(kind), name(direction),
                      fmt::join(shape.begin(), shape.begin() + static_cast<std::ptrdiff_t>(rank(kind)), "x"),
                      name(precision));
+}
+
+namespace {
+
+/// The text up to the next separator, which is taken off with it.
+std::string_view next(std::string_view& text, char separator) {
+  const std::string_view word = text.substr(0, text.find(separator));
+  text.remove_prefix(std::min(text.size(), word.size() + 1));
+  return word;
+}
+
+}  // namespace
+
+std::optional<Operation> parse_key(std::string_view key) {
+  std::string_view rest = key;
+  const auto kind = find_name<OperationKind>(kinds, std::string(next(rest, ' ')));
+  const auto direction = find_name<Direction>(directions, std::string(next(rest, ' ')));
+  std::string_view sizes = next(rest, ' ');
+  const auto precision = find_name<Precision>(precisions, std::string(rest));
+  if (!kind || !direction || !precision) return std::nullopt;
+  Operation o{.kind = *kind, .direction = *direction, .precision = *precision};
+  for (std::size_t i = 0; i < rank(*kind); ++i) {
+    const std::string_view size = next(sizes, 'x');
+    const auto [end, error] = std::from_chars(size.data(), size.data() + size.size(), o.shape[i]);
+    if (error != std::errc() || end != size.data() + size.size() || o.shape[i] < 1) return std::nullopt;
+  }
+  if (!sizes.empty() || o.key() != key) return std::nullopt;
+  return o;
 }
 
 double flops(const Operation& o) {

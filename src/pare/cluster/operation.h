@@ -3,6 +3,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -57,6 +58,9 @@ struct Operation {
   std::string key() const;
   bool operator==(const Operation&) const = default;
 };
+
+/// The operation of a key, one of it; none where it is no key.
+std::optional<Operation> parse_key(std::string_view key);
 
 /// Of one, not of `count`: arithmetic of matrix products (0 for what only moves memory); bytes read and written;
 /// kernels that the framework launches.

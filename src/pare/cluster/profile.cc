@@ -9,6 +9,7 @@
 
 #include "pare/base/error.h"
 #include "pare/base/file.h"
+#include "pare/base/median.h"
 
 namespace pare::cluster {
 namespace {
@@ -75,6 +76,7 @@ Profile parse_profile(const std::string& content, const std::string& where) {
   for (const auto& [key, entry] : file["operations"].items()) {
     const std::string what = fmt::format("operation '{}'", printable(key));
     if (!entry.is_object()) throw Error(what + " is no object", where);
+    if (!parse_key(key)) throw Error(what + " is none that is known", where, "as in 'linear forward 512x64x64 bf16'");
     profile.operations[key] = {positive(entry, "seconds", what, where), text(entry, "source")};
   }
   if (const auto found = file.find("collectives"); found != file.end()) {
@@ -107,7 +109,14 @@ std::string to_json(const Profile& profile) {
   return file.dump(1) + "\n";
 }
 
-ProfiledCosts::ProfiledCosts(const Profile& profile, const Cluster& cluster) : profile_(profile), described_(cluster) {
+ProfiledCosts::ProfiledCosts(const Profile& profile, const Cluster& cluster, Missing missing)
+    : profile_(profile), described_(cluster), missing_(missing) {
+  std::vector<double> products, others;
+  for (const auto& [key, measured] : profile.operations)
+    if (const auto o = parse_key(key); o && missing == Missing::estimated)
+      (flops(*o) > 0 ? products : others).push_back(measured.seconds / described_.operation_s(*o));
+  if (!products.empty()) products_ = median(products);
+  if (!others.empty()) others_ = median(others);
   for (const ProfiledCollective& c : profile.collectives) {
     // a trace does not know its nodes: what one cannot hold lies in as many as it needs
     const int fewest = (c.ranks + cluster.devices_per_node - 1) / cluster.devices_per_node;
@@ -123,10 +132,11 @@ ProfiledCosts::ProfiledCosts(const Profile& profile, const Cluster& cluster) : p
 
 double ProfiledCosts::operation_s(const Operation& o) const {
   const auto found = profile_.operations.find(o.key());
-  if (found == profile_.operations.end())
-    throw NotProfiled(fmt::format("has no '{}'", o.key()), profile_.where,
-                      "pare cluster profile with the same options measures what is missing");
-  return o.count * found->second.seconds;
+  if (found != profile_.operations.end()) return o.count * found->second.seconds;
+  if (missing_ == Missing::estimated) return described_.operation_s(o) * (flops(o) > 0 ? products_ : others_);
+  throw NotProfiled(
+      fmt::format("has no '{}'", o.key()), profile_.where,
+      "pare cluster profile with the same options measures what is missing; --estimate-missing does without");
 }
 
 namespace {

@@ -36,7 +36,7 @@ struct Profile {
   void merge(const Profile& newer);
 };
 
-/// JSON. Throws Error naming the first entry that is no operation or collective, or whose time is not above 0.
+/// JSON. Throws Error naming an entry that is no operation or collective, or whose time is not above 0.
 Profile parse_profile(const std::string& text, const std::string& where);
 Profile read_profile(const std::filesystem::path& path);
 std::string to_json(const Profile& profile);
@@ -50,9 +50,14 @@ class NotProfiled : public Error {
 /// By a profile; what it has no collectives for, by the cluster's description.
 class ProfiledCosts : public Costs {
  public:
-  ProfiledCosts(const Profile& profile, const Cluster& cluster);
+  /// What an operation costs that the profile lacks.
+  enum class Missing {
+    refused,   // NotProfiled is thrown, naming it and how to profile it
+    estimated  // by the description, times what the profile's products, or other operations, took of their own
+  };
 
-  /// Throws NotProfiled, naming the event and how to profile it, where the profile has none.
+  ProfiledCosts(const Profile& profile, const Cluster& cluster, Missing missing = Missing::refused);
+
   double operation_s(const Operation& operation) const override;
   /// Between the profile's sizes on a line of logarithms. Of a group that was not measured, from the next smaller one
   /// that was (or the smallest; the paper, section 5: two devices stand for all): over Gloo as many more steps of a
@@ -78,6 +83,8 @@ class ProfiledCosts : public Costs {
 
   const Profile& profile_;
   DescribedCosts described_;
+  Missing missing_;
+  double products_ = 1, others_ = 1;                            // measured over described, medians
   std::map<std::pair<CollectiveKind, bool>, BySize> measured_;  // inside a node, and across
 };
 
