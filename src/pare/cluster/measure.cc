@@ -183,7 +183,7 @@ std::size_t count(const Events& events) {
   return n;
 }
 
-/// What an operation's buffers take, bytes, results too; others are used once for each byte moved.
+/// What an operation's buffers take, bytes, results too: as much as it moves, but for what it moves more than once.
 double held_bytes(const Operation& o) {
   const auto [a, b, c, d] = o.shape;
   switch (o.kind) {
