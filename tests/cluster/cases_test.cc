@@ -84,6 +84,8 @@ TEST(Cases, EveryOperationRunsInEveryType) {
 
 TEST(Cases, EightBitsAreRefused) {
   EXPECT_THROW(check_runnable({linear, forward, {5, 7, 3, 1}, Precision::float8}), Error);
+  for (const auto kind : {cast, transpose, largest})
+    EXPECT_THROW(check_runnable({kind, forward, {8, 1, 1, 1}, Precision::bfloat16}), Error);
 }
 
 at::Tensor random(at::IntArrayRef shape) { return at::randn(shape, at::kDouble); }

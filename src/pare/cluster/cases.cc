@@ -28,7 +28,7 @@ class Maker {
   Maker(const Operation& operation, at::Device device)
       : o_(operation), device_(device), forward_(o_.direction == Direction::forward) {}
 
-  /// None for what is not run here.
+  /// None for what check_runnable refuses.
   Case make() const {
     switch (o_.kind) {
       case OperationKind::linear: return linear();
@@ -224,7 +224,9 @@ class Maker {
 }  // namespace
 
 void check_runnable(const Operation& o) {
-  if (o.precision == Precision::float8)
+  const bool of_eight_bits =
+      o.kind == OperationKind::cast || o.kind == OperationKind::transpose || o.kind == OperationKind::largest;
+  if (o.precision == Precision::float8 || of_eight_bits)
     throw Error("'fp8' is not run here", "profile",
                 "give --precision bf16, fp16 or fp32, or predict by --cluster alone");
 }

@@ -206,8 +206,9 @@ void check_runnable(const Events& events, bool cuda) {
   double needed = 0;
   for (const auto& [key, operation] : events.operations) {
     check_runnable(operation);
-    needed += ranks_here() * sets(operation) * held_bytes(operation);
+    needed += sets(operation) * held_bytes(operation);
   }
+  needed *= ranks_here();
   const auto free = static_cast<double>(runtime::available_memory_bytes());
   if (!cuda && needed > free)
     throw Error(fmt::format("its events take {:.1f} GiB, {:.1f} are free", needed / (1 << 30), free / (1 << 30)),
@@ -299,12 +300,12 @@ int nodes_of(RankGroup& both) {
   char host[256] = {};
   ::gethostname(host, sizeof host - 1);
   const char* number = std::getenv("GROUP_RANK");
-  const std::size_t node = std::hash<std::string>{}(fmt::format("{} {}", host, number ? number : ""));
-  const auto exact = static_cast<double>(node % (1 << 24));  // in float32
-  const at::Tensor own = at::full({1}, exact, at::TensorOptions(both.device()));
-  const at::Tensor all = at::zeros({2}, at::TensorOptions(both.device()));
+  const auto node =
+      static_cast<std::int64_t>(std::hash<std::string>{}(fmt::format("{} {}", host, number ? number : "")));
+  const at::Tensor own = at::full({1}, node, at::TensorOptions(at::kLong)).to(both.device());
+  const at::Tensor all = at::zeros({2}, own.options());
   both.gather(all, own);
-  return all[0].item<float>() == all[1].item<float>() ? 1 : 2;
+  return all[0].item<std::int64_t>() == all[1].item<std::int64_t>() ? 1 : 2;
 }
 
 std::optional<Profile> measure_with(std::unique_ptr<RankGroup> both, const Events& events,

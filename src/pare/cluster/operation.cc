@@ -79,11 +79,10 @@ std::optional<Operation> parse_key(std::string_view key) {
   Operation o{.kind = *kind, .direction = *direction, .precision = *precision};
   for (std::size_t i = 0; i < rank(*kind); ++i) {
     const std::string_view size = next(sizes, 'x');
-    const auto [end, error] = std::from_chars(size.data(), size.data() + size.size(), o.shape[i]);
-    if (error != std::errc() || end != size.data() + size.size() || o.shape[i] < 1) return std::nullopt;
+    const auto read = std::from_chars(size.data(), size.data() + size.size(), o.shape[i]);
+    if (read.ec != std::errc() || o.shape[i] < 1) return std::nullopt;
   }
-  if (!sizes.empty() || o.key() != key) return std::nullopt;
-  return o;
+  return o.key() == key ? std::optional(o) : std::nullopt;  // nothing was left over
 }
 
 double flops(const Operation& o) {

@@ -111,12 +111,7 @@ std::string to_json(const Profile& profile) {
 
 ProfiledCosts::ProfiledCosts(const Profile& profile, const Cluster& cluster, Missing missing)
     : profile_(profile), described_(cluster), missing_(missing) {
-  std::vector<double> products, others;
-  for (const auto& [key, measured] : profile.operations)
-    if (const auto o = parse_key(key); o && missing == Missing::estimated)
-      (flops(*o) > 0 ? products : others).push_back(measured.seconds / described_.operation_s(*o));
-  if (!products.empty()) products_ = median(products);
-  if (!others.empty()) others_ = median(others);
+  if (missing == Missing::estimated) correct_description();
   for (const ProfiledCollective& c : profile.collectives) {
     // a trace does not know its nodes: what one cannot hold lies in as many as it needs
     const int fewest = (c.ranks + cluster.devices_per_node - 1) / cluster.devices_per_node;
@@ -128,6 +123,15 @@ ProfiledCosts::ProfiledCosts(const Profile& profile, const Cluster& cluster, Mis
   }
   for (auto& [kind, groups] : measured_)
     for (auto& [size, m] : groups) std::ranges::sort(m.points, {}, &Point::bytes);
+}
+
+void ProfiledCosts::correct_description() {
+  std::vector<double> products, others;
+  for (const auto& [key, measured] : profile_.operations)
+    if (const auto o = parse_key(key))
+      (flops(*o) > 0 ? products : others).push_back(measured.seconds / described_.operation_s(*o));
+  if (!products.empty()) products_ = median(products);
+  if (!others.empty()) others_ = median(others);
 }
 
 double ProfiledCosts::operation_s(const Operation& o) const {

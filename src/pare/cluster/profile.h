@@ -78,6 +78,7 @@ class ProfiledCosts : public Costs {
   };
   using BySize = std::map<std::pair<int, int>, Measured>;  // ranks, nodes
 
+  void correct_description();
   const BySize* groups(CollectiveKind kind, bool across) const;
   double nccl_s(const Measured& from, CollectiveKind kind, double bytes, const Group& to) const;
 
