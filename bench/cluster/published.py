@@ -108,8 +108,8 @@ def run_of(row):
         options += ["--context-parallel", row["context"]]
     if row["precision"].startswith("fp16"):
         options += ["--precision", "fp16", "--gradients", "fp16", "--no-overlap"]
-        if row["zero"] == "3":  # DeepSpeed of 2021: each of a layer's 12 tensors is gathered when it is needed
-            options += ["--gathers-per-layer", "12"]
+        if row["zero"] == "3":  # DeepSpeed of April 2021
+            options += ["--shard-unit", "tensor"]
     elif "fp8" in row["precision"]:
         options += ["--precision", "fp8"]
         # torchao's scales and those of Megatron-Bridge's recipes on H100 (fp8cs); before, Transformer Engine had no others

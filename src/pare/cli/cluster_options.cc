@@ -70,9 +70,8 @@ void add_training(CLI::App& verb, TrainingOptions& options) {
                   "tensor-parallel sums that run beside computation: none, weights (gradients' beside those of "
                   "weights) or all")
       ->capture_default_str();
-  verb.add_option("--gathers-per-layer", options.gathers_per_layer,
-                  "of ZeRO stage 3: 1 as FSDP, one a tensor as DeepSpeed")
-      ->check(CLI::Range(1, 1000))
+  verb.add_option("--shard-unit", options.shard_unit,
+                  "what ZeRO 3 gathers and sums at once: layer (FSDP) or tensor (DeepSpeed until October 2021)")
       ->capture_default_str();
   verb.add_flag("--gather-after-step", options.gather_after_step,
                 "of ZeRO 1 and 2: updated weights are gathered before the next batch begins, as DeepSpeed does and "
@@ -98,7 +97,7 @@ void TrainingOptions::put_into(cluster::Strategy& s) const {
   s.launch_blocking = launch_blocking;
   s.overlap_gradients = !no_overlap && !launch_blocking;
   s.tensor_overlap = cluster::parse_tensor_overlap(tensor_overlap);
-  s.gathers_per_layer = gathers_per_layer;
+  s.shard_unit = cluster::parse_shard_unit(shard_unit);
   s.scatter_gather = !no_scatter_gather;
   s.post_validation = post_validation;
   s.gather_beside = !gather_after_step;

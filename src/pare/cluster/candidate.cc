@@ -33,7 +33,7 @@ study::Candidate to_candidate(const Network& t, const Strategy& s, const Cluster
                   {"overlap_gradients", s.overlap_gradients},
                   {"tensor_overlap", name(s.tensor_overlap)},
                   {"gather_beside", s.gather_beside},
-                  {"gathers_per_layer", s.gathers_per_layer},
+                  {"shard_unit", name(s.shard_unit)},
                   {"scatter_gather", s.scatter_gather},
                   {"launch_blocking", s.launch_blocking},
                   {"post_validation", s.post_validation}};

@@ -213,6 +213,8 @@ Part Builder::layer() const {
     kept.recompute = Recompute::none;
     part.recomputed_bytes = layer_activation_bytes(t_, kept);
   }
+  const auto halves_and_products = static_cast<int>(products.size()) + halves();
+  part.tensors = t_.biases ? 2 * halves_and_products : halves_and_products;
   add_tensor_communication(part);
   add_context_communication(part);
   if (s_.expert > 1) {
@@ -366,6 +368,28 @@ Part decoder_embedding(const EncoderDecoder& t, const Builder& encoder, const Bu
   return part;
 }
 
+/// Parameters of a part's products, one after the other.
+std::vector<double> product_weights(const Part& part) {
+  std::vector<double> out;
+  for (const Operation& o : part.forward.operations)
+    if (o.kind == OperationKind::linear)
+      out.push_back(o.count * static_cast<double>(o.shape[1]) * static_cast<double>(o.shape[2]));
+  return out;
+}
+
+/// Products whose weights backward gathers once more behind what is computed again: those that have 10^9 parameters
+/// or more to go until they are used (DeepSpeed's stage3_max_reuse_distance).
+int gathered_again(const Part& part) {
+  const std::vector<double> weights = product_weights(part);
+  double behind = 0;
+  int again = 0;
+  for (auto w = weights.rbegin(); w != weights.rend(); ++w) {
+    if (2 * behind >= 1e9) ++again;
+    behind += *w;
+  }
+  return again;
+}
+
 }  // namespace
 
 std::string_view name(Axis axis) {
@@ -375,16 +399,21 @@ std::string_view name(Axis axis) {
 
 void add_shard_communication(Part& part, const Strategy& s, double parameters) {
   if (s.zero < 2 || s.shards() == 1) return;
-  const int count = s.zero == 3 ? s.gathers_per_layer : 1;
-  const double weight_bytes = bytes_of(s.gathered()) * parameters - part.narrow_bytes;
-  const Communication gather{CollectiveKind::all_gather, weight_bytes / count, Axis::shard, count, s.overlap_gradients};
+  const bool by_tensor = s.zero == 3 && s.shard_unit == ShardUnit::tensor;
   if (s.zero == 3) {
-    part.forward.communications.push_back(gather);
-    part.backward.communications.push_back(gather);
+    const int count = by_tensor ? std::max<int>(1, static_cast<int>(product_weights(part).size())) : 1;
+    const double bytes = (bytes_of(s.gathered()) * parameters - part.narrow_bytes) / count;
+    const auto add_gathers = [&](Work& work, int times) {
+      work.communications.push_back(
+          {CollectiveKind::all_gather, bytes, Axis::shard, times, s.overlap_gradients && !by_tensor, by_tensor});
+    };
+    add_gathers(part.forward, count);
+    add_gathers(part.backward, by_tensor && s.recompute == Recompute::full ? count + gathered_again(part) : count);
   }
   if (s.sums_once()) return;
+  const int count = by_tensor ? part.tensors : 1;
   part.weight.communications.push_back({CollectiveKind::reduce_scatter, bytes_of(s.gradients) * parameters / count,
-                                        Axis::shard, count, s.overlap_gradients});
+                                        Axis::shard, count, s.overlap_gradients && !by_tensor, by_tensor});
 }
 
 Parts Transformer::parts(const Strategy& strategy) const {

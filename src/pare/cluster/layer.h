@@ -22,6 +22,7 @@ struct Communication {
   Axis axis = Axis::tensor;
   int count = 1;
   bool hidden = false;  // runs beside the operations of the same work
+  bool listed = false;  // takes every rank's share as an array of its own: the device waits while the host copies each
 };
 
 struct Work {
@@ -42,6 +43,7 @@ struct Part {
   double boundary_bytes = 0;       // of a micro-batch that the next part needs, before tensor ranks share them
   double narrow_bytes = 0;         // that formats narrower than the strategy's save on weights
   double cast_parameters = 0;      // of one device: those that a batch keeps in 8 bits, too
+  int tensors = 1;                 // that the parameters are made of
 };
 
 /// The parts of a network in their order; equal ones are stored once.
@@ -55,7 +57,7 @@ struct Parts {
 
 /// What ZeRO gathers and sums of so many parameters within the shards: stage 3 gathers weights before they are used,
 /// stages 2 and 3 sum gradients as they appear, but in a pipeline; with overlap the next part's while this one
-/// computes.
+/// computes. By tensors, stage 3 gathers the weights of each of the part's products, and the host waits for it.
 void add_shard_communication(Part& part, const Strategy& strategy, double parameters);
 
 }  // namespace pare::cluster

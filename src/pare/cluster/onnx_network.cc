@@ -151,6 +151,7 @@ void OnnxNetwork::Builder::add_parameters() {
       seen[index(node.inputs[i])] = true;
       const auto count = static_cast<double>(elements(m_.value(node.inputs[i])));
       piece(n).parameters += count;
+      ++piece(n).tensors;
       network_.parameters_ += static_cast<std::int64_t>(count);
       if (node.op != Op::fake_quantize) continue;
       piece(n).narrow_parameters += count;
@@ -243,6 +244,7 @@ Parts OnnxNetwork::parts(const Strategy& s) const {
     part.backward.operations = operations(piece.backward, s);
     part.weight.operations = operations(piece.weight, s);
     part.parameters = piece.parameters;
+    part.tensors = std::max(1, piece.tensors);
     part.narrow_bytes = std::max(0.0, bytes_of(s.gathered()) * piece.narrow_parameters - piece.narrow_bytes);
     part.activation_bytes = bytes(piece.kept);
     part.boundary_bytes = bytes(piece.boundary);

@@ -45,6 +45,7 @@ class OnnxNetwork : public Network {
     std::string name;
     std::vector<Repeated> forward, backward, weight;
     double parameters = 0;
+    int tensors = 0;                                 // that they are made of
     double narrow_parameters = 0, narrow_bytes = 0;  // of those in a format of their own, and what they take
     double outputs = 0;                              // elements that the loss reads
     Size kept, boundary;                             // of one sample

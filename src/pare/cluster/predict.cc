@@ -129,7 +129,8 @@ WorkTime Predictor::work_s(const Work& work, double across_factor) const {
   }
   for (const Communication& m : work.communications) {
     const Group& group = groups_.along(m.axis);
-    const double each = costs_.collective_s(m.kind, m.bytes, group) * (group.nodes > 1 ? across_factor : 1);
+    double each = costs_.collective_s(m.kind, m.bytes, group) * (group.nodes > 1 ? across_factor : 1);
+    if (m.listed) each += group.size * c_.device.host_s;
     (m.hidden && !s_.launch_blocking ? hidden : time.communication_s) += m.count * each;
     launches += launches_of_collective * m.count;
   }

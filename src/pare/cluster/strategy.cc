@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::array<std::string_view, 4> recomputes{"none", "selective", "operators", "full"};
 constexpr std::array<std::string_view, 2> scalings{"delayed", "current"};
+constexpr std::array<std::string_view, 2> shard_units{"layer", "tensor"};
 constexpr std::array<std::string_view, 3> tensor_overlaps{"none", "weights", "all"};
 
 }  // namespace
@@ -29,6 +30,10 @@ TensorOverlap parse_tensor_overlap(const std::string& name) {
 std::string_view name(Scaling scaling) { return scalings[static_cast<std::size_t>(scaling)]; }
 
 Scaling parse_scaling(const std::string& name) { return parse_name<Scaling>(scalings, name, "--fp8-scaling"); }
+
+std::string_view name(ShardUnit unit) { return shard_units[static_cast<std::size_t>(unit)]; }
+
+ShardUnit parse_shard_unit(const std::string& name) { return parse_name<ShardUnit>(shard_units, name, "--shard-unit"); }
 
 Precision Strategy::activations() const {
   if (weights == Precision::float32 && !cast_weights) return Precision::float32;

@@ -32,6 +32,13 @@ enum class Scaling { delayed, current };
 std::string_view name(Scaling scaling);
 Scaling parse_scaling(const std::string& name);
 
+/// What ZeRO stage 3 moves at once: the weights of a layer beside the layer before (FSDP), or each tensor when its
+/// module runs, also when that is computed again (DeepSpeed until October 2021, runtime/zero of April 2021).
+enum class ShardUnit { layer, tensor };
+
+std::string_view name(ShardUnit unit);
+ShardUnit parse_shard_unit(const std::string& name);
+
 struct Strategy {
   int data = 1, tensor = 1, pipeline = 1;
   int context = 1;                 // devices that share every sequence (ring attention)
@@ -55,8 +62,8 @@ struct Strategy {
   bool dropout = true;                        // on probabilities and behind attention and feed-forward
   bool overlap_gradients = true;              // gradients are summed, and weights gathered, while something computes
   TensorOverlap tensor_overlap = TensorOverlap::weights;
-  bool gather_beside = true;     // weights that ZeRO 1 and 2 gather again arrive while the next batch begins
-  int gathers_per_layer = 1;     // of ZeRO stage 3: one of all weights (FSDP), or one of each tensor (DeepSpeed)
+  bool gather_beside = true;                // weights that ZeRO 1 and 2 gather again arrive while the next batch begins
+  ShardUnit shard_unit = ShardUnit::layer;  // of ZeRO stage 3
   bool launch_blocking = false;  // the host waits for every kernel (CUDA_LAUNCH_BLOCKING): nothing runs beside another
   bool post_validation = false;  // ranks of a pipeline step without waiting for each other (Qi et al. 2024, section 4)
   bool scatter_gather = true;    // each tensor rank sends its part to the next stage
