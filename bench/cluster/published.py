@@ -24,8 +24,10 @@ import zero_bubble
 from description import get_key, set_key
 from folders import ASSETS, CLUSTERS, HERE
 
-PARE = next((a for a in sys.argv[1:] if not a.startswith("-")), None) or sys.exit(__doc__)
-WANTED = [a for a in sys.argv[1:] if not a.startswith("-")][1:]
+NAMES = [a for a in sys.argv[1:] if not a.startswith("-")]
+if not NAMES or {"-h", "--help"} & set(sys.argv):
+    sys.exit(__doc__)
+PARE, *WANTED = NAMES
 
 
 class Run:

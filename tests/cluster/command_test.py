@@ -209,6 +209,9 @@ class Cluster(command.CommandTest):
         self.refused(pare(*good, "--data-parallel", 16, "--batch", 7), 2, "batch")
         self.refused(pare("collective", "sum", "--cluster", cluster, "--bytes", 8), 2, "sum", "all-reduce")
         self.refused(pare(*good, "--data-parallel", 16, "--schedule", "2f2b"), 2, "2f2b", "zb-h1")
+        for flags, needed in ((("--sequence-parallel",), "--tensor-parallel"), (("--cast-weights",), "--weights fp32"),
+                              (("--fp8-scaling", "current"), "--precision fp8"), (("--shard-unit", "tensor"), "--zero 3")):
+            self.refused(pare(*good, "--data-parallel", 16, *flags), 2, flags[0], needed)
         self.refused(pare(*good, "--data-parallel", 8, "--pipeline-parallel", 2, "--chunks", 2), 2, "chunk")
         self.refused(pare(*good, "--data-parallel", 8, "--pipeline-parallel", 2, "--schedule", "zb-v", "--chunks", 3), 2, "chunk")
         self.refused(pare("predict", self.folder / "none.json", "--cluster", cluster, "--batch", 16), 1, "none.json")

@@ -416,6 +416,47 @@ TEST(Predict, ShardedReplicasOfAPipeline) {
   EXPECT_GT(hybrid.ranks[0].gradients_s, 0);
 }
 
+// DeepSpeed of 2021: a layer's four products are gathered one by one, under full recomputation once more but for what
+// is needed again within 10^9 parameters, and its twelve tensors are summed one by one; each takes as many copies as
+// ranks, which the device waits for.
+TEST(Predict, ShardsByTensor) {
+  const auto layer = [](const Transformer& t, Recompute recompute) {
+    const Strategy s{.data = 16, .batch = 16, .recompute = recompute, .zero = 3, .shard_unit = ShardUnit::tensor};
+    return t.parts(s).kinds[1];
+  };
+  const auto counted = [](const Work& work, CollectiveKind kind) {
+    int count = 0;
+    double bytes = 0;
+    for (const Communication& m : work.communications)
+      if (m.axis == Axis::shard && m.kind == kind) {
+        EXPECT_TRUE(m.listed && !m.hidden);
+        count += m.count;
+        bytes += m.count * m.bytes;
+      }
+    return std::pair(count, bytes);
+  };
+  const Transformer small = gpt(1024, 4, 16), large = gpt(12288, 4, 96);
+  for (const Transformer* t : {&small, &large}) {
+    const Part plain = layer(*t, Recompute::none);
+    EXPECT_EQ(counted(plain.forward, CollectiveKind::all_gather), std::pair(4, 2 * plain.parameters));
+    EXPECT_EQ(counted(plain.backward, CollectiveKind::all_gather), std::pair(4, 2 * plain.parameters));
+    const auto [sums, bytes] = counted(plain.weight, CollectiveKind::reduce_scatter);
+    EXPECT_EQ(sums, 12);
+    EXPECT_NEAR(bytes / (4 * plain.parameters), 1, 1e-12);
+  }
+  EXPECT_EQ(counted(layer(small, Recompute::full).backward, CollectiveKind::all_gather).first, 4);
+  EXPECT_EQ(counted(layer(large, Recompute::full).backward, CollectiveKind::all_gather).first, 4 + 3);
+
+  // 4 + 4 gathers and 12 sums a layer, of the ends one of each pass: 16 copies each
+  Cluster c = cluster(2, 8);
+  const auto time = [&](double host_s) {
+    c.device.host_s = host_s;
+    const Strategy s{.data = 16, .batch = 16, .zero = 3, .shard_unit = ShardUnit::tensor};
+    return predict(small, s, c).batch_time_s;
+  };
+  EXPECT_NEAR((time(2e-6) - time(1e-6)) / (16 * 1e-6), 4 * (4 + 4 + 12) + 2 * (1 + 1 + 1), 1e-3);
+}
+
 // Qi et al. 2024, section 4: without it the ranks' different ends are lost, which ZB-2p has filled.
 TEST(Predict, RanksThatStepApart) {
   Transformer t = gpt(2048, 32, 16);

@@ -47,9 +47,10 @@ void add_strategy(CLI::App& verb, StrategyOptions& options) {
 
 void add_training(CLI::App& verb, TrainingOptions& options) {
   verb.add_option("--precision", options.precision, "of products: bf16, fp16, fp8 or fp32")->capture_default_str();
-  verb.add_option("--fp8-scaling", options.fp8_scaling,
-                  "of products in 8 bits, by the largest numbers of earlier steps or of this one: delayed or current")
-      ->capture_default_str();
+  verb.add_option(
+      "--fp8-scaling", options.fp8_scaling,
+      "of products in 8 bits, by the largest numbers of earlier steps (delayed, the default) or of this one "
+      "(current)");
   verb.add_option("--weights", options.weights, "kept in (default: the precision, 16 bits of fp8)");
   verb.add_flag("--cast-weights", options.cast_weights,
                 "weights in float32 are cast before they are gathered (FSDP's mixed precision), not at each product");
@@ -88,6 +89,11 @@ cluster::Strategy StrategyOptions::strategy() const {
   if (s.schedule == cluster::Schedule::zb_v && s.chunks == 1) s.chunks = 2;
   s.recompute = cluster::parse_recompute(recompute);
   training.put_into(s);
+  if (s.sequence_parallel && s.tensor == 1)
+    throw UsageError("spreads activations over tensor ranks, of which there is one", "--sequence-parallel",
+                     "give --tensor-parallel, or leave it out");
+  if (s.shard_unit == cluster::ShardUnit::tensor && s.zero != 3)
+    throw UsageError("is of weights that replicas share", "--shard-unit", "give --zero 3, or leave it out");
   return s;
 }
 
@@ -107,11 +113,15 @@ void TrainingOptions::put_into(cluster::Strategy& s) const {
   s.early_stop = early_stop;
   s.cast_weights = cast_weights;
   s.precision = cluster::parse_precision(precision, "--precision");
-  s.scaling = cluster::parse_scaling(fp8_scaling);
+  if (!fp8_scaling.empty()) s.scaling = cluster::parse_scaling(fp8_scaling);
+  if (!fp8_scaling.empty() && s.precision != Precision::float8)
+    throw UsageError("is of products in 8 bits", "--fp8-scaling", "give --precision fp8, or leave it out");
   const bool eight_bits = s.precision == Precision::float8;
   s.weights = weights.empty() ? (eight_bits ? Precision::bfloat16 : s.precision)
                               : cluster::parse_precision(weights, "--weights");
   s.gradients = cluster::parse_precision(gradients, "--gradients");
+  if (s.cast_weights && s.weights != Precision::float32)
+    throw UsageError("is of weights kept in float32", "--cast-weights", "give --weights fp32, or leave it out");
   for (const auto& [kept, option] : {std::pair{s.weights, "--weights"}, std::pair{s.gradients, "--gradients"}})
     if (kept == Precision::float8)
       throw UsageError("are kept in 16 or 32 bits; fp8 is for products", option, "take bf16, fp16 or fp32");

@@ -21,7 +21,7 @@ void add_workload(CLI::App& verb, ClusterWorkload& workload);
 /// How a network is trained, however it is spread, as the command line holds it.
 struct TrainingOptions {
   std::string precision = "bf16", weights, gradients = "fp32", tensor_overlap = "weights", shard_unit = "layer",
-              fp8_scaling = "delayed";
+              fp8_scaling;
   bool plain_attention = false, no_overlap = false, no_scatter_gather = false, eager = false, no_dropout = false;
   bool early_stop = false, cast_weights = false, plain_loss = false, post_validation = false, gather_after_step = false,
        launch_blocking = false;
