@@ -72,6 +72,25 @@ TEST(Transformer, BiasesThatAConfigurationAdds) {
                Error);
 }
 
+// Without a word as transformers trains them: all but llamas and images with dropout.
+TEST(Transformer, DropoutAsAConfigurationSays) {
+  const auto drops = [](const std::string& type, const std::string& more) {
+    const std::string sizes =
+        R"(", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 9,
+      "intermediate_size": 256, "max_position_embeddings": 16, "image_size": 32, "patch_size": 16)";
+    return parse_transformer(R"({"model_type": ")" + type + sizes + more + "}", "config.json").dropout;
+  };
+  for (const char* type : {"gpt2", "bert"}) EXPECT_TRUE(drops(type, "")) << type;
+  for (const char* type : {"llama", "vit"}) EXPECT_FALSE(drops(type, "")) << type;
+  EXPECT_FALSE(drops("gpt2", R"(, "resid_pdrop": 0, "attn_pdrop": 0.0)"));
+  EXPECT_TRUE(drops("gpt2", R"(, "resid_pdrop": 0, "attn_pdrop": 0.1)"));
+  EXPECT_FALSE(drops("bert", R"(, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": null)"));
+  EXPECT_TRUE(drops("vit", R"(, "hidden_dropout_prob": 0.1)"));
+  EXPECT_FALSE(drops("llama", R"(, "attention_dropout": 0.0)"));
+  EXPECT_THROW(drops("gpt2", R"(, "resid_pdrop": 1.5)"), Error);
+  EXPECT_THROW(drops("gpt2", R"(, "resid_pdrop": "none")"), Error);
+}
+
 TEST(Transformer, RefusesBadFiles) {
   for (
       const char* text :

@@ -35,6 +35,19 @@ bool Config::boolean(const char* name, bool otherwise) const {
   return found->get<bool>();
 }
 
+bool Config::likely(std::initializer_list<const char*> names, bool otherwise) const {
+  bool any = false, said = false;
+  for (const char* name : names) {
+    const auto found = values_.find(name);
+    if (found == values_.end() || found->is_null()) continue;
+    if (!found->is_number() || found->get<double>() < 0 || found->get<double>() > 1)
+      throw Error(fmt::format("'{}' must be a number from 0 to 1", name), where_);
+    said = true;
+    any = any || found->get<double>() > 0;
+  }
+  return said ? any : otherwise;
+}
+
 std::string Config::text(const char* name) const {
   const auto found = values_.find(name);
   return found != values_.end() && found->is_string() ? found->get<std::string>() : "";

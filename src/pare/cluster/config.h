@@ -15,6 +15,8 @@ class Config {
   /// The first of the names that is there, a whole number from 1 to 2^24. Without any: `otherwise`, or Error.
   std::int64_t integer(std::initializer_list<const char*> names, std::int64_t otherwise = -1) const;
   bool boolean(const char* name, bool otherwise) const;
+  /// Whether one of the probabilities is above 0; `otherwise` where none is there.
+  bool likely(std::initializer_list<const char*> names, bool otherwise) const;
   /// Empty where there is none.
   std::string text(const char* name) const;
   /// How many entries an object has; 0 without it.

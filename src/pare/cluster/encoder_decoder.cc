@@ -36,6 +36,7 @@ EncoderDecoder parse_encoder_decoder(const Config& config, std::int64_t sequence
   t.sequence = sequence > 0 ? sequence : config.integer({"n_positions"}, 512);
   t.gated = config.text("feed_forward_proj").starts_with("gated-");
   t.tied = config.boolean("tie_word_embeddings", true);
+  t.dropout = config.likely({"dropout_rate"}, true);
   t.causal = t.biases = t.qkv_biases = false;
   t.check_size(config.where());
   both.decoder = t;

@@ -173,7 +173,8 @@ void read_image(const Config& config, Transformer& t, std::int64_t sequence) {
   if (sequence > 0 && sequence != t.sequence)
     throw UsageError(fmt::format("an image of {} has {} tokens", size, t.sequence), "--sequence", "leave it out");
   t.vocabulary = config.entries("id2label") > 0 ? config.entries("id2label") : config.integer({"num_labels"}, 2);
-  t.tied = t.causal = t.dropout = false;
+  t.tied = t.causal = false;
+  t.dropout = config.likely({"hidden_dropout_prob"}, false);
   t.qkv_biases = config.boolean("qkv_bias", true);
 }
 
@@ -192,7 +193,12 @@ void read_text(const Config& config, const std::string& type, Transformer& t, st
   t.dense_head = bert;
   t.causal = !bert;
   t.gated = rotary;
-  t.dropout = !rotary;
+  if (rotary)
+    t.dropout = false;
+  else if (bert)
+    t.dropout = config.likely({"hidden_dropout_prob", "attention_probs_dropout_prob"}, true);
+  else
+    t.dropout = config.likely({"resid_pdrop", "attn_pdrop"}, true);
   t.biases = !rotary;
   t.qkv_biases = !rotary || type == "qwen2";
   t.tied = config.boolean("tie_word_embeddings", !rotary);
