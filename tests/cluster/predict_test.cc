@@ -42,9 +42,9 @@ TEST(Predict, EarlyStop) {
   t.experts = 8;
   expect_whole();
   t.experts = 0;
-  t.token_types = 2;
+  t.ends_normalised = true;
   expect_whole();
-  t.token_types = 0;
+  t.ends_normalised = false;
   t.dropout = true;
   expect_whole();
   early.dropout = false;

@@ -101,6 +101,20 @@ TEST(Transformer, RefusesBadFiles) {
        R"({"model_type": "gpt2", "n_embd": 99999999999999999999, "n_layer": 1, "n_head": 1, "vocab_size": 9, "n_positions": 4})",
        R"({"model_type": "gpt2", "n_embd": 16777216, "n_layer": 16777216, "n_head": 1, "vocab_size": 9, "n_positions": 4})"})
     EXPECT_THROW(parse_transformer(text, "config.json"), Error) << text;
+  // forms of a type that its counts do not hold for
+  const auto refused = [](const std::string& type, const std::string& form) {
+    const std::string sizes = R"(", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 9,
+      "ffn_dim": 256, "max_position_embeddings": 16)";
+    const std::string plain = R"({"model_type": ")" + type + sizes;
+    EXPECT_NO_THROW(parse_transformer(plain + "}", "config.json")) << type;
+    EXPECT_THROW(parse_transformer(plain + ", " + form + "}", "config.json"), Error) << type << form;
+  };
+  refused("opt", R"("do_layer_norm_before": false)");
+  refused("opt", R"("enable_bias": false)");
+  refused("opt", R"("word_embed_proj_dim": 32)");
+  refused("gpt_neox", R"("attention_bias": false)");
+  refused("bert", R"("add_cross_attention": true)");
+  refused("roberta", R"("max_position_embeddings": 1)");
 }
 
 }  // namespace

@@ -100,7 +100,7 @@ class Builder {
   /// Whether a layer is computed again but for its last product: not where dropout makes its mask behind it, where
   /// experts' outcomes are weighed, or where a normalisation (BERT) has it as its input.
   bool stops_early() const {
-    const bool needed = drops() || t_.experts > 0 || t_.token_types > 0;
+    const bool needed = drops() || t_.experts > 0 || t_.ends_normalised;
     return s_.recompute == Recompute::full && s_.early_stop && !needed;
   }
   double boundary_bytes() const { return s_.activation_width() * static_cast<double>(tokens() * t_.hidden); }
@@ -170,6 +170,7 @@ Part Builder::layer() const {
       moving(drops() ? OperationKind::residual_dropout : OperationKind::residual, spread(n) * h, 1, halves()),
       moving(t_.gated ? OperationKind::gate : OperationKind::activation, routed() * inner)};
 
+  if (t_.head_norms) moving_parts.push_back(moving(OperationKind::normalise, n * (heads + kv), t_.head_width));
   append(moving_parts, unfused());
 
   std::vector<Operation> products;
@@ -307,7 +308,7 @@ Part Builder::embedding(bool shared) const {
   const Operation patches = wide_linear((t_.sequence - 1) * s_.micro_batch, t_.patch, t_.hidden);
   part.forward.operations = {t_.patch > 0 ? patches : words};
   part.weight.operations = in_direction(part.forward.operations, Direction::weight);
-  if (t_.token_types > 0) {
+  if (t_.embedding_norm) {
     const Operation norm = moving(OperationKind::normalise, tokens(), t_.hidden);
     part.forward.operations.push_back(norm);
     append(part.backward.operations, in_direction({norm}, Direction::backward));

@@ -85,6 +85,8 @@ double layer_activation_bytes(const Transformer& t, const Strategy& s) {
   const double whole = 4 * width * h + (dropout ? 2 * h : 0) + of_experts;
   const double split = width * (attention_width + static_cast<double>(t.head_width * t.heads) + 2 * f);
   double bytes = tokens * (whole / spread + split / s.tensor);
+  if (t.head_norms)  // of queries and keys before they are normalised
+    bytes += tokens * width * static_cast<double>(t.head_width) * (static_cast<double>(t.heads) + kv_heads) / s.tensor;
   if (s.recompute == Recompute::none && !s.flash_attention) {  // probabilities; behind dropout, and its mask
     const double pair = width + (dropout ? width + 1 : 0);
     bytes += pair * tokens * static_cast<double>(t.heads * (t.sequence + t.encoder_tokens)) / s.tensor;

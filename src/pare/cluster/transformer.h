@@ -13,7 +13,7 @@ struct Transformer : Network {
   std::int64_t sequence = 0;           // tokens of a sample
   std::int64_t positions = 0;          // learned position embeddings; 0 for rotary ones
   std::int64_t position_biases = 0;    // learned numbers of relative positions, of the first layer for all
-  std::int64_t token_types = 0;        // with embeddings of their own; then embeddings are normalised (BERT)
+  std::int64_t token_types = 0;        // with embeddings of their own (BERT)
   std::int64_t patch = 0;              // numbers of an image's patch that a token is made of; 0: tokens are words
   std::int64_t encoder_tokens = 0;     // that every layer looks at, too; 0 without an encoder
   std::int64_t experts = 0;            // copies of the feed-forward part, 0: one that all tokens use
@@ -27,6 +27,9 @@ struct Transformer : Network {
   bool inner_biases = false;           // of the feed-forward part, likewise
   bool tied = true;                    // the head shares the word embedding
   bool dense_head = false;             // the head has a square matrix before the one of the classes (BERT)
+  bool embedding_norm = false;         // embeddings are normalised
+  bool ends_normalised = false;        // layers end with a normalisation (BERT), others begin with one
+  bool head_norms = false;             // queries and keys are normalised, head by head
   bool perceptron = false;             // a layer is one square matrix and ReLU; it reads features, not words
 
   /// Parameters of one layer's matrices, without those that look at an encoder, biases and normalisation.
@@ -73,7 +76,7 @@ struct Transformer : Network {
   Parts parts(const Strategy& strategy) const override;
 };
 
-/// Out of a config.json of bert, gpt2, llama, mistral, mixtral, qwen2 or vit, or of the type mlp: hidden_size,
+/// Out of a config.json of the types in transformer_config.cc, of vit, or of the type mlp: hidden_size,
 /// num_hidden_layers and vocab_size, the classes of its head. `sequence` overrides the tokens a sample; 0 takes the
 /// largest position. Throws Error naming what is missing or out of range.
 Transformer parse_transformer(const Config& config, std::int64_t sequence = 0);
