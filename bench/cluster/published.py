@@ -189,7 +189,7 @@ GROUPS = {
     "megatron2020-v100": lambda: Group("megatron2020 V100", runs_of("megatron2020", gpu="V100"), "dgx2-v100-32gb.toml",
                                        {}, ["device.matrix_efficiency"]),
     "megatron-h100": lambda: Group("megatron-h100", runs_of("megatron-h100"), "dgx-h100.toml", TRANSFORMER_ENGINE,
-                                   ["device.matrix_efficiency", "device.pass_us"]),
+                                   ["device.matrix_efficiency", "device.step_ms"]),
     "mpt-a100-40": lambda: Group("mpt A100 40 GB", runs_of("mpt", gpu="A100-40"), "dgx-a100-40gb.toml", FIRST_FLASH_A100,
                                  FSDP_FIGURES),
     "mpt-a100-80": lambda: Group("mpt A100 80 GB", runs_of("mpt", gpu="A100-80"), "dgx-a100-80gb.toml", FIRST_FLASH_A100,
