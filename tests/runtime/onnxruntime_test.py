@@ -141,6 +141,8 @@ def shapes():
     operator("Slice", [x], opset=9, starts=[0, 1], ends=[2, 3], axes=[2, 3])
     for mode in ("constant", "reflect", "edge"):
         operator("Pad", [x], [ints(0, 0, 1, 2, 0, 0, 2, 1)], mode=mode)
+    operator("Pad", [x], [ints(0, 0, 1, 2, 0, 0, 2, 5)], opset=19, mode="wrap")
+    operator("Pad", [x], [ints(0, 0, 1, 2, 0, 0, 2, -1)], opset=19, mode="wrap", label="cropping")
     operator("Pad", [x], [ints(0, 1, -1, 0, 0, 0, 1, 0), np.array(2.5, np.float32)], label="value, cropping")
     operator("Split", [x], [ints(1, 2)], outputs=2, axis=1)
     operator("Split", [x], outputs=2, axis=2, opset=13)

@@ -255,7 +255,7 @@ struct TransposeAttributes {
 struct ReduceAttributes {  // axes come as the second input; none means all, or none at all with noop_with_empty_axes
   bool keep_dims = true, noop_with_empty_axes = false;
 };
-enum class PadMode { constant, reflect, edge };
+enum class PadMode { constant, reflect, edge, wrap };
 struct PadAttributes {
   PadMode mode = PadMode::constant;
 };

@@ -203,6 +203,8 @@ Attributes pad(NodeReader& node) {
     a.mode = PadMode::reflect;
   else if (mode == "edge")
     a.mode = PadMode::edge;
+  else if (mode == "wrap")
+    a.mode = PadMode::wrap;
   else if (mode != "constant")
     node.fail(fmt::format("has the attribute mode = '{}', which pare does not know", printable(mode)));
   if (node.opset() < 11) {

@@ -40,7 +40,9 @@ int opset_of(const Model& model, const Node& node) {
       const Reduction r = node.as<ScatterAttributes>().reduction;
       return r == Reduction::none ? usual_opset : r == Reduction::max || r == Reduction::min ? 18 : 16;
     }
-    case Op::pad: return node.inputs.size() > 3 ? 18 : usual_opset;
+    case Op::pad:
+      if (node.as<PadAttributes>().mode == PadMode::wrap) return 19;
+      return node.inputs.size() > 3 ? 18 : usual_opset;
     case Op::layer_normalization: return 17;
     case Op::bitwise_and:
     case Op::bitwise_not:
@@ -161,7 +163,7 @@ struct AttributeWriter {
     }
   }
   void operator()(const PadAttributes& a) const {
-    constexpr const char* modes[] = {"constant", "reflect", "edge"};
+    constexpr const char* modes[] = {"constant", "reflect", "edge", "wrap"};
     set_attribute(proto, "mode", std::string(modes[static_cast<int>(a.mode)]));
   }
   void operator()(const ShapeAttributes& a) const {

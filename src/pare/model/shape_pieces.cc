@@ -212,6 +212,8 @@ void pad_rule(RuleContext& c) {
     if (size < 0) c.fail(fmt::format("cuts more than there is of {}", to_string(c.shape(0))));
     if (c.node().as<PadAttributes>().mode == PadMode::reflect && std::max(before, after) >= output[d].size)
       c.fail("reflects more than there is");
+    if (c.node().as<PadAttributes>().mode == PadMode::wrap && std::max(before, after) > output[d].size)
+      c.fail("wraps around more than once, which pare does not know");
     output[d] = {size, {}};
   }
   c.set(0, c.type(0), std::move(output));

@@ -79,7 +79,8 @@ at::Tensor pad(const Node& node, const Tensors& in) {
   }
   while (torch_pads.size() > 2 && torch_pads[torch_pads.size() - 1] == 0 && torch_pads[torch_pads.size() - 2] == 0)
     torch_pads.resize(torch_pads.size() - 2);
-  return at::pad(in[0], torch_pads, mode == model::PadMode::reflect ? "reflect" : "replicate");
+  constexpr const char* modes[] = {"constant", "reflect", "replicate", "circular"};
+  return at::pad(in[0], torch_pads, modes[static_cast<int>(mode)]);
 }
 
 Tensors split(const Node& node, const Tensors& in) {
