@@ -103,7 +103,8 @@ TEST(Transformer, RefusesBadFiles) {
     EXPECT_THROW(parse_transformer(text, "config.json"), Error) << text;
   // forms of a type that its counts do not hold for
   const auto refused = [](const std::string& type, const std::string& form) {
-    const std::string sizes = R"(", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 9,
+    const std::string sizes =
+        R"(", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 9,
       "ffn_dim": 256, "max_position_embeddings": 16)";
     const std::string plain = R"({"model_type": ")" + type + sizes;
     EXPECT_NO_THROW(parse_transformer(plain + "}", "config.json")) << type;

@@ -155,6 +155,20 @@ TEST(Count, SharedWeightsOnceAndStatisticsNever) {
   EXPECT_EQ(counts.macs, 2 * 4 * 5 * 5);
 }
 
+TEST(Count, TransposedConvolutionsAttentionAndIntegers) {
+  OnnxBuilder transposed;
+  transposed.input("x", {-1, 3, 4, 4}).floats("w", {3, 6, 2, 2}).node("ConvTranspose", {"x", "w"}, {"y"}).output("y");
+  EXPECT_EQ(count(transposed.parse()).macs, 3 * 4 * 4 * 6 * 2 * 2);
+  OnnxBuilder attention(23);  // two heads, five queries, seven keys
+  attention.input("q", {-1, 2, 5, 8}).input("k", {-1, 2, 7, 8}).input("v", {-1, 2, 7, 4});
+  attention.node("Attention", {"q", "k", "v"}, {"y"}).output("y");
+  EXPECT_EQ(count(attention.parse()).macs, 2 * 5 * 7 * (8 + 4));
+  OnnxBuilder integers;
+  integers.input("a", {-1, 3}, onnx::TensorProto::UINT8).input("b", {3, 5}, onnx::TensorProto::UINT8);
+  integers.node("MatMulInteger", {"a", "b"}, {"y"}).output("y");
+  EXPECT_EQ(count(integers.parse()).macs, 3 * 5);
+}
+
 TEST(Count, UnknownSizesAreRefused) {
   OnnxBuilder b;
   b.input("x", {-1, 3, -2, 8}).floats("w", {4, 3, 3, 3}).node("Conv", {"x", "w"}, {"y"}).output("y");

@@ -24,6 +24,7 @@
 #include "pare/quantize/verb.h"
 #include "pare/runtime/block_cache.h"
 #include "pare/runtime/generate.h"
+#include "pare/runtime/open_batch.h"
 #include "pare/runtime/rank_group.h"
 #include "pare/runtime/verb.h"
 #include "pare/text/byte_pair.h"
@@ -76,7 +77,7 @@ void set_up(const Global& global) {
 }
 
 study::Study evaluate(const EvaluateRequest& request) {
-  const model::Model model = model::read_onnx(request.model);
+  const model::Model model = runtime::open_batch(model::read_onnx(request.model));
   const auto data = io::open_dataset(request.data.data, with_vocabulary(request.data, request.model).preprocess);
   const runtime::EvaluateOptions options{request.data.samples, request.data.batch};
   if (request.recipe.empty()) return runtime::evaluate(model, nullptr, *data, options);
@@ -85,7 +86,7 @@ study::Study evaluate(const EvaluateRequest& request) {
 }
 
 study::Study quantize(const QuantizeRequest& request) {
-  const model::Model model = model::read_onnx(request.model);
+  const model::Model model = runtime::open_batch(model::read_onnx(request.model));
   const Data data = open(request.data, request.model, request.how.options.seed);
   return quantize::quantize(model, data.training(), &data.test(), request.how);
 }
@@ -146,7 +147,7 @@ study::Study generate(const GenerateRequest& request) {
 
 std::vector<study::Study> report(const ReportRequest& request) {
   if (!request.model.empty()) {
-    const model::Model model = model::read_onnx(request.model);
+    const model::Model model = runtime::open_batch(model::read_onnx(request.model));
     const Data data = open(request.data, request.model, request.how.options.seed);
     return {inspect(model), quantize::quantize(model, data.training(), &data.test(), request.how)};
   }

@@ -31,19 +31,43 @@ std::int64_t volume(const Node& node, const Shape& shape, std::size_t from = 0) 
   return product;
 }
 
+std::int64_t times(std::int64_t a, std::int64_t b) {
+  std::int64_t product = 0;
+  return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
+}
+
+/// Scores and their product with the values, masked ones too.
+std::int64_t attention_macs(const Model& model, const Node& node) {
+  const auto keys = [&](std::size_t input) {
+    if (node.inputs.size() <= input || node.inputs[input] == no_value) return std::int64_t{0};
+    const Shape& shape = model.value(node.inputs[input]).shape;
+    return shape.size() < 2 ? 0 : volume(node, {shape[shape.size() - 2]});
+  };
+  const std::int64_t terms = keys(1) + keys(4);  // 4: of earlier tokens
+  const std::int64_t scores = times(volume(node, model.value(node.inputs[0]).shape), terms);
+  std::int64_t both = 0;
+  return __builtin_add_overflow(scores, times(volume(node, model.value(node.outputs[0]).shape), terms), &both)
+             ? INT64_MAX
+             : both;
+}
+
 /// Output elements times the terms of the sum behind each.
 std::int64_t macs_of(const Model& model, const Node& node) {
-  if (node.op != Op::conv && node.op != Op::gemm && node.op != Op::matmul) return 0;
+  if (node.op == Op::attention) return attention_macs(model, node);
+  if (node.op == Op::conv_transpose)  // each input element meets the weights of its channel
+    return times(volume(node, model.value(node.inputs[0]).shape), volume(node, model.value(node.inputs[1]).shape, 1));
+  if (node.op != Op::conv && node.op != Op::conv_integer && node.op != Op::gemm && node.op != Op::matmul &&
+      node.op != Op::matmul_integer)
+    return 0;
   const Value &a = model.value(node.inputs[0]), &b = model.value(node.inputs[1]), &y = model.value(node.outputs[0]);
   if (!a.shape_known || !b.shape_known) throw Error("cannot be counted: a rank is not known", describe(node));
   std::int64_t terms = 0;
-  if (node.op == Op::conv)
+  if (node.op == Op::conv || node.op == Op::conv_integer)
     terms = volume(node, b.shape, 1);  // channels of a group, kernel
   else
     terms =
         volume(node, {a.shape[node.op == Op::gemm && node.as<GemmAttributes>().transpose_a ? 0 : a.shape.size() - 1]});
-  std::int64_t product = 0;
-  return __builtin_mul_overflow(volume(node, y.shape), terms, &product) ? INT64_MAX : product;
+  return times(volume(node, y.shape), terms);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "pare/base/error.h"
 #include "pare/base/progress.h"
 #include "pare/model/fuse.h"
+#include "pare/model/open_batch.h"
 #include "pare/runtime/evaluate.h"
 
 namespace pare::quantize {
@@ -61,7 +62,10 @@ Judge make_judge(const Calibrated& network, const io::Dataset& training, const T
                  const Options& options) {
   Judge judge;
   const model::Model& model = *network.network;
-  judge.calibration = runtime::read_batch(model, training, samples_that_fit(network, samples.calibration));
+  auto fitting = samples_that_fit(network, samples.calibration);
+  if (const auto batch = model::fixed_batch(model); batch && fitting.size() > static_cast<std::size_t>(*batch))
+    fitting.resize(static_cast<std::size_t>(*batch));  // of a network that takes no other number
+  judge.calibration = runtime::read_batch(model, training, fitting);
   for (const auto& group : runtime::in_batches(training, samples.selection, options.batch)) {
     judge.selection.push_back(runtime::read_batch(model, training, group));
     if (training.labels().empty()) continue;

@@ -111,7 +111,8 @@ void Executor::check_inputs(const std::vector<at::Tensor>& inputs) const {
       throw Error(fmt::format("input '{}' is {} {}, the data are {} [{}]", printable(value.name),
                               model::name(value.type), model::to_string(value.shape),
                               at::toString(inputs[i].scalar_type()), fmt::join(inputs[i].sizes(), ", ")),
-                  model_.name, "give data of the network's shape; see --size and --layout");
+                  model_.name,
+                  "give data of the network's shape (see --size and --layout), of its number of samples (--batch)");
   }
 }
 

@@ -74,6 +74,7 @@ at::Tensor scatter_elements(const Node& node, const Tensors& in) {
 }
 
 at::Tensor scatter_nd(const Node& node, const Tensors& in) {
+  if (in[2].numel() == 0) return in[0];
   const std::int64_t axes = in[1].size(-1);
   const at::Tensor rows = as_rows(in[0], axes);
   const at::Tensor flat = flat_positions(in[0], in[1]).reshape({-1, 1}).expand({-1, rows.size(1)});
