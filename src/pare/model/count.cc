@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "pare/base/error.h"
 #include "pare/model/graph_edit.h"
 #include "pare/model/shapes.h"
@@ -53,14 +56,14 @@ std::int64_t attention_macs(const Model& model, const Node& node) {
 
 /// Output elements times the terms of the sum behind each.
 std::int64_t macs_of(const Model& model, const Node& node) {
-  if (node.op == Op::attention) return attention_macs(model, node);
-  if (node.op == Op::conv_transpose)  // each input element meets the weights of its channel
-    return times(volume(node, model.value(node.inputs[0]).shape), volume(node, model.value(node.inputs[1]).shape, 1));
-  if (node.op != Op::conv && node.op != Op::conv_integer && node.op != Op::gemm && node.op != Op::matmul &&
-      node.op != Op::matmul_integer)
-    return 0;
+  static constexpr std::array counted{Op::attention, Op::conv,   Op::conv_integer,  Op::conv_transpose,
+                                      Op::gemm,      Op::matmul, Op::matmul_integer};
+  if (std::ranges::find(counted, node.op) == counted.end()) return 0;
   const Value &a = model.value(node.inputs[0]), &b = model.value(node.inputs[1]), &y = model.value(node.outputs[0]);
   if (!a.shape_known || !b.shape_known) throw Error("cannot be counted: a rank is not known", describe(node));
+  if (node.op == Op::attention) return attention_macs(model, node);
+  if (node.op == Op::conv_transpose)  // each input element meets the weights of its channel
+    return times(volume(node, a.shape), volume(node, b.shape, 1));
   std::int64_t terms = 0;
   if (node.op == Op::conv || node.op == Op::conv_integer)
     terms = volume(node, b.shape, 1);  // channels of a group, kernel
