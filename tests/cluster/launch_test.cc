@@ -199,6 +199,13 @@ TEST(Launch, Environment) {
   EXPECT_EQ(made["environment"]["CUDA_LAUNCH_BLOCKING"], "1");
 }
 
+TEST(Launch, NoneShardsByTensor) {
+  const Strategy s{.data = 16, .batch = 64, .zero = 3, .shard_unit = ShardUnit::tensor};
+  const auto made = launch(s, *network(), cluster());
+  for (const char* framework : {"megatron_lm", "deepspeed", "torchtitan"})
+    EXPECT_THAT(joined(made[framework]["cannot"]), HasSubstr("--shard-unit")) << framework;
+}
+
 TEST(Launch, SaysWhatAFrameworkCannot) {
   const Strategy s{.data = 16, .pipeline = 2, .micro_batch = 1, .batch = 64, .schedule = Schedule::zb_h1};
   const auto made = launch(s, *network(), cluster());

@@ -49,6 +49,11 @@ const Transformer* as_decoder(const Network& network) {
                                                                                                    : nullptr;
 }
 
+void refuse_tensor_units(Options& o, const Strategy& s) {
+  o.refuse(s.zero == 3 && s.shard_unit == ShardUnit::tensor,
+           "gathers and sums more than a tensor at once (DeepSpeed since November 2021): leave --shard-unit out");
+}
+
 /// Not of the authors' fork.
 void refuse_post_validation(Options& o, const Strategy& s) {
   o.refuse(s.post_validation && s.pipeline > 1, "steps no rank of a pipeline before all have summed their gradients");
@@ -130,6 +135,7 @@ Json megatron(const Strategy& s, const Network& network) {
   o.refuse(s.schedule == Schedule::gpipe && s.pipeline > 1, "has no GPipe: these flags run 1F1B");
   refuse_zero_bubble(o, s);
   refuse_post_validation(o, s);
+  refuse_tensor_units(o, s);
   o.refuse(s.zero >= 2 && s.sums_once(), "sums gradients of ZeRO 2 and 3 for every micro-batch, not once a batch");
   Json made{{"flags", o.flags}, {"cannot", o.cannot}};
   // asserted on devices before Blackwell, for collectives to begin before what is launched behind them
@@ -183,6 +189,7 @@ Json deepspeed(const Strategy& s, const Cluster& c) {
   o.refuse(s.pipeline > 1 && s.schedule != Schedule::one_f_one_b, "has no schedule of pipelines but 1F1B");
   o.refuse(s.pipeline > 1 && s.tensor > 1, "shares no layers of a pipeline by autotp_size: they must do so themselves");
   refuse_post_validation(o, s);
+  refuse_tensor_units(o, s);
   o.refuse((s.zero == 1 || s.zero == 2) && s.overlap_gradients && s.gather_beside,
            "gathers updated weights behind the step: predict that with --gather-after-step");
   o.refuse(s.pipeline > 1 && s.zero >= 2, "has pipelines with ZeRO 0 and 1 only");
@@ -245,6 +252,7 @@ Json torchtitan(const Strategy& s, const Network& network) {
   o.refuse(s.zero > 0 && !whole, "shares with whole groups of context-parallel ranks only");
   if (s.schedule != Schedule::zb_v) refuse_zero_bubble(o, s);
   refuse_post_validation(o, s);
+  refuse_tensor_units(o, s);
   o.refuse(s.precision == Precision::float16, "has no float16: these flags train in bfloat16");
   o.refuse(s.precision == Precision::float8, "takes 8 bits as a converter in the configuration, not as a flag");
   o.refuse(s.gradients != Precision::float32, "sums gradients in float32 only");
