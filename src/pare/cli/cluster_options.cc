@@ -113,10 +113,12 @@ void TrainingOptions::put_into(cluster::Strategy& s) const {
   s.early_stop = early_stop;
   s.cast_weights = cast_weights;
   s.precision = cluster::parse_precision(precision, "--precision");
-  if (!fp8_scaling.empty()) s.scaling = cluster::parse_scaling(fp8_scaling);
-  if (!fp8_scaling.empty() && s.precision != Precision::float8)
-    throw UsageError("is of products in 8 bits", "--fp8-scaling", "give --precision fp8, or leave it out");
   const bool eight_bits = s.precision == Precision::float8;
+  if (!fp8_scaling.empty()) {
+    s.scaling = cluster::parse_scaling(fp8_scaling);
+    if (!eight_bits)
+      throw UsageError("is of products in 8 bits", "--fp8-scaling", "give --precision fp8, or leave it out");
+  }
   s.weights = weights.empty() ? (eight_bits ? Precision::bfloat16 : s.precision)
                               : cluster::parse_precision(weights, "--weights");
   s.gradients = cluster::parse_precision(gradients, "--gradients");
